@@ -16,7 +16,7 @@ from lensmap.catalog import Calibration
 from lensmap.survey._large_scales import LargeScales
 from lensmap.utils import file_digest
 
-__all__ = ["Frozen", "FrozenFile"]
+__all__ = ["Frozen", "FrozenFile", "packed", "unpacked"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +45,10 @@ class Frozen:
         record: dict[str, Any] = {
             "density": np.array(self.density),
             "calibration": {
-                item.name: _packed(getattr(self.calibration, item.name))
+                item.name: packed(getattr(self.calibration, item.name))
                 for item in dataclasses.fields(self.calibration)
             },
-            "fitted": _packed(self.fitted),
+            "fitted": packed(self.fitted),
         }
         if self.large_scales is not None:
             record["large_scales"] = {
@@ -64,9 +64,9 @@ class Frozen:
         scales = record.get("large_scales")
         return cls(
             Calibration(**{
-                name: _unpacked(value) for name, value in record["calibration"].items()
+                name: unpacked(value) for name, value in record["calibration"].items()
             }),
-            _unpacked(record["fitted"]),
+            unpacked(record["fitted"]),
             None if scales is None else LargeScales(
                 scales["modes"], int(scales["lmax"]), float(scales["ell_join"])
             ),
@@ -106,10 +106,11 @@ def _load(path: str, sha256: str) -> Frozen:
     return Frozen.from_record(read_record(path))
 
 
-def _packed(value: object) -> np.ndarray:
+def packed(value: object) -> np.ndarray:
     """Return a value of any type as an array of bytes."""
     return np.frombuffer(pickle.dumps(value, protocol=5), np.uint8)
 
 
-def _unpacked(packed: np.ndarray) -> Any:
-    return pickle.loads(packed.tobytes())
+def unpacked(array: np.ndarray) -> Any:
+    """Return the value that `packed` packed."""
+    return pickle.loads(array.tobytes())

@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from lensmap.survey._freeze import (
     large_scales_of,
     measure_tile,
 )
-from lensmap.survey._frozen import FrozenFile
+from lensmap.survey._frozen import FrozenFile, packed, unpacked
 from lensmap.survey._large_scales import NSIDE, sphere_pixels
 from lensmap.survey._further_files import (
     check_nside,
@@ -55,6 +56,7 @@ __all__ = ["SurveyRun"]
 _ALGORITHM = 1
 
 _SCAN = "scan"
+_MODELS = "models"
 _FROZEN = "frozen"
 
 #: The folder of the maps of tiles.
@@ -127,7 +129,7 @@ class SurveyRun:
             self.source: HatsCatalog = as_source(
                 source, self.folder, catalog, tuple(
                     dict.fromkeys(name for pair in also.values() for name in pair)
-                ), progress=progress, **self._work,
+                ), update=update, progress=progress, **self._work,
             )
         except BaseException:
             self.folder.close()
@@ -225,17 +227,17 @@ class SurveyRun:
         n = len(self.source.partitions)
         missing = self.folder.missing(n, _SCAN)
         sigma_e = self._estimator.sigma_e
+        if missing:
+            self.source.measured_response()  # from all galaxies: once here, not in each worker
         task = ScanTask(self.source, self._mask, NSIDE, sigma_e)
         rows = max((part.n_rows for part in self.source.partitions), default=0)
-        damaged = self._damaged()
-        for outcome in run_tasks(
-            scan_partition, task, missing, memory=_BYTES_PER_ROW * rows, folder=self.folder.path,
-            progress=self._progress, description="partitions", **self._work,
+        damaged = {}
+        for outcome in self._outcomes(
+            scan_partition, task, missing, _BYTES_PER_ROW * rows, "partitions"
         ):
-            number = int(outcome.item)  # type: ignore[call-overload]
+            number = int(outcome.item)
             if outcome.error is None:
-                self.folder.save(number, outcome.value, _SCAN)  # type: ignore[arg-type]
-                damaged.pop(str(number), None)
+                self.folder.save(number, outcome.value, _SCAN)
             else:
                 damaged[str(number)] = str(outcome.error)
         self.folder.note("damaged", damaged)
@@ -267,6 +269,7 @@ class SurveyRun:
                     "models that were fitted then, or another folder",
                 )
             self.folder.remove(_SCAN)
+            self.folder.remove(_MODELS)
         self.folder.note("source", digests)
 
     def _task(self, plan: Plan) -> TileTask:
@@ -277,16 +280,18 @@ class SurveyRun:
             estimator = estimator.replace(reduced_shear_iterations=0)
         task = TileTask(
             source=self.source, estimator=estimator, frozen=FrozenFile("", ""),
-            files=TileFiles(str(self.folder.path / TILES), self._stamp(plan)),
+            files=TileFiles(str(self._path / TILES), ""),
             order=plan.tile_order, margin=plan.margin.to_value(u.deg), nside=plan.nside,
             scale=plan.pixel_scale.to_value(u.deg), mask=self._mask, also=self._also,
             reduced_shear_iterations=iterations, dither=self._dither, offset=self._offset,
             turn=self._turn.to_value(u.deg),
         )
-        path = self.folder.path / "data" / _FROZEN / "000000.npz"
+        path = self._path / "data" / _FROZEN / "000000.npz"
         if self.folder.missing(1, _FROZEN):
             self._freeze(task, plan)
-        return dataclasses.replace(task, frozen=FrozenFile.of(path))
+        frozen = FrozenFile.of(path)
+        files = TileFiles(task.files.folder, self._stamp(plan, frozen))
+        return dataclasses.replace(task, frozen=frozen, files=files)
 
     def _freeze(self, task: TileTask, plan: Plan) -> None:
         """Fit what is fitted to the whole survey, and keep it in the folder."""
@@ -295,23 +300,53 @@ class SurveyRun:
         if fits_a_model(self._estimator):
             # The fit needs the calibration.
             self.folder.save(0, frozen.to_record(), "calibration")
-            path = self.folder.path / "data" / "calibration" / "000000.npz"
+            path = self._path / "data" / "calibration" / "000000.npz"
             task = dataclasses.replace(task, frozen=FrozenFile.of(path))
             sums = None
             for value in self._measured(task, plan):
                 sums = value if sums is None else sums + value
             frozen = dataclasses.replace(frozen, fitted=self._estimator.fit(sums))
         self.folder.save(0, frozen.to_record(), _FROZEN)
+        self.folder.remove(_MODELS)
 
     def _measured(self, task: TileTask, plan: Plan) -> Iterator[Any]:
-        for outcome in run_tasks(
-            measure_tile, task, plan.tiles, memory=plan.memory, folder=self.folder.path,
-            progress=self._progress, description="models", **self._work,
+        """Yield the sums of all tiles in their order; the folder keeps those that are finished."""
+        tiles = list(plan.tiles)
+        missing = self.folder.missing(len(tiles), _MODELS)
+        failed: dict[int, Exception] = {}
+        for outcome in self._outcomes(
+            measure_tile, task, [tiles[number] for number in missing], plan.memory, "models"
         ):
-            if outcome.error is not None:
-                raise outcome.error
-            if outcome.value is not None:
-                yield outcome.value
+            if outcome.error is None:
+                record = {"sums": packed(outcome.value)}
+                self.folder.save(tiles.index(outcome.item), record, _MODELS)
+            else:
+                failed[outcome.item] = outcome.error
+        if failed:
+            error = next(iter(failed.values()))
+            raise RuntimeError(
+                "the models of the estimator need the galaxies of all tiles, but "
+                f"{_numbered(list(failed), len(tiles))} (first error: {error}); nothing is mapped "
+                "yet, and the same call tries these tiles again"
+            ) from error
+        for number in range(len(tiles)):
+            sums = unpacked(self.folder.load(number, _MODELS)["sums"])
+            if sums is not None:
+                yield sums
+
+    def _outcomes(
+        self, function: Any, task: Any, items: list[Any], memory: float, description: str
+    ) -> Iterator[Any]:
+        """Return the outcomes of tasks that run on the workers."""
+        return run_tasks(
+            function, task, items, memory=memory, folder=self.folder.path,
+            progress=self._progress, description=description, **self._work,
+        )
+
+    @cached_property
+    def _path(self) -> Path:
+        """The folder as workers find it, which may have another working directory."""
+        return self.folder.path.absolute()
 
     def _map(self, task: TileTask, tiles: list[int], plan: Plan) -> dict[str, str]:
         """Map the tiles whose files are missing, and return the errors of those that failed."""
@@ -320,15 +355,12 @@ class SurveyRun:
         todo = [item for item in items if task.files.facts(*item) is None]
         failed: dict[str, str] = {}
         notes: dict[str, list[int]] = {}
-        for outcome in run_tasks(
-            map_tile, task, todo, memory=plan.memory, folder=self.folder.path,
-            progress=self._progress, description="tiles", **self._work,
-        ):
-            tile = outcome.item[0]  # type: ignore[index]
+        for outcome in self._outcomes(map_tile, task, todo, plan.memory, "tiles"):
+            tile = outcome.item[0]
             if outcome.error is not None:
                 failed[str(tile)] = str(outcome.error)
                 continue
-            for text in outcome.value["warnings"]:  # type: ignore[index]
+            for text in outcome.value["warnings"]:
                 notes.setdefault(text, []).append(tile)
         for text, where in notes.items():
             places = f"tile {where[0]}" if len(where) == 1 else f"{len(where)} tiles"
@@ -352,11 +384,11 @@ class SurveyRun:
             )
         return tiles
 
-    def _stamp(self, plan: Plan) -> str:
+    def _stamp(self, plan: Plan, frozen: FrozenFile) -> str:
         """Return the text that identifies the run in the files of its tiles."""
         text = json.dumps([
             self.folder.settings, _ALGORITHM, plan.nside, plan.tile_order,
-            plan.pixel_scale.to_value(u.arcmin),
+            plan.pixel_scale.to_value(u.arcmin), frozen.sha256,
         ], sort_keys=True)
         return _digest(text.encode())
 
@@ -372,19 +404,27 @@ class SurveyRun:
             parts.append(f"{len(damaged)} partitions of the catalog cannot be read")
         if failed:
             first = first or next(iter(failed.values()))
-            names = ", ".join(list(failed)[:10]) + (", ..." if len(failed) > 10 else "")
-            parts.append(f"{len(failed)} of {n_tiles} tiles failed: {names}")
+            parts.append(_numbered(list(failed), n_tiles))
         if not parts:
             return
+        remedy = ""
+        if in_files or damaged:
+            remedy = "; when the files are repaired, map the tiles that change by update=True"
         raise IncompleteRunError(
             f"{' and '.join(parts)}{f' (first error: {first})' if first else ''}; the map of the "
             f"others is in the folder {str(self.folder.path)!r}, and the same call tries what "
-            "failed again"
+            f"failed again{remedy}"
         )
 
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
+
+
+def _numbered(failed: list[Any], n_tiles: int) -> str:
+    """Return a phrase that names the tiles that failed."""
+    names = ", ".join(map(str, failed[:10])) + (", ..." if len(failed) > 10 else "")
+    return f"{len(failed)} of {n_tiles} tiles failed: {names}"
 
 
 def _somewhere() -> Any:

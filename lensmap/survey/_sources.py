@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from lensmap.survey._tiles import Tile
 from lensmap.utils import (
     IncompleteRunError,
     LostExecutorError,
+    OtherSettingsError,
     ParameterError,
     ParameterTypeError,
     RunFolder,
@@ -46,6 +48,7 @@ def as_source(
     settings: dict[str, Any],
     extra_columns: Sequence[str],
     *,
+    update: bool = False,
     progress: Any = None,
     **work: Any,
 ) -> HatsCatalog:
@@ -61,7 +64,7 @@ def as_source(
         Parameters of `lensmap.ShearCatalog`.
     extra_columns : sequence of str
         The columns that are mapped besides the shear.
-    progress : None, bool or callable
+    update, progress
         As for `map_survey`.
     **work
         ``workers`` and ``executor``, as for `map_survey`.
@@ -91,7 +94,9 @@ def as_source(
     elif isinstance(source, (str, PathLike)) and Path(source).is_dir():
         found = HatsCatalog(source, **settings)
     else:
-        found = _of_files(_as_files(source), folder, settings, extra_columns, progress, work)
+        found = _of_files(
+            _as_files(source), folder, settings, extra_columns, update, progress, work
+        )
     missing = [name for name in extra_columns if name not in found.colnames]
     if missing:
         raise ParameterError(
@@ -135,7 +140,7 @@ def _as_files(source: Any) -> list[Path]:
         raise ParameterError(
             "source", "one HATS folder, or files", f"the folder {folders[0]!r} among others",
         )
-    return [Path(file) for file in files]
+    return [Path(file).absolute() for file in files]  # workers may have another working directory
 
 
 def _of_files(
@@ -143,22 +148,37 @@ def _of_files(
     folder: RunFolder,
     settings: dict[str, Any],
     extra_columns: Sequence[str],
+    update: bool,
     progress: Any,
     work: dict[str, Any],
 ) -> HatsCatalog:
-    """Partition files; those that are damaged are noted in the folder."""
-    target = folder.path / CATALOG
+    """Partition files; those that are damaged are noted in the folder.
+
+    With ``update``, files that have changed are partitioned anew.
+    """
+    target = folder.path.absolute() / CATALOG
     settings = dict(settings)
     ellipticity = settings.pop("max_ellipticity", None)
     executor = work.get("executor")
     if executor is not None and callable(executor):
         executor = None  # partitioning is bound by the disk: processes of this machine do it
-    errors = {}
-    try:
-        found = partition_catalog(
-            files, target, keep=tuple(extra_columns), progress=progress, name=folder.path.name,
+
+    def partitioned(place: Path) -> HatsCatalog:
+        return partition_catalog(
+            files, place, keep=tuple(extra_columns), progress=progress, name=folder.path.name,
             workers=work.get("workers"), executor=executor, take_over=True, **settings,
         )
+
+    _tidied(target)
+    errors = {}
+    try:
+        try:
+            found = partitioned(target)
+        except OtherSettingsError as error:
+            if not update:
+                raise _changed(folder) from error
+            _replaced(target, partitioned)
+            found = HatsCatalog(target)
     except LostExecutorError:
         raise
     except IncompleteRunError as error:
@@ -168,6 +188,50 @@ def _of_files(
     if ellipticity is not None:
         found = HatsCatalog(target, max_ellipticity=ellipticity)
     return found
+
+
+def _changed(folder: RunFolder) -> ParameterError:
+    """Return the error about files that have changed since the folder was begun."""
+    return ParameterError(
+        "source", f"the files with which the map in {str(folder.path)!r} was begun",
+        "files that have changed since",
+        "use {update=True} to map the tiles that changed, with the calibration and the models that "
+        "were fitted then, or another folder",
+    )
+
+
+def _tidied(target: Path) -> None:
+    """Finish a replacement of partitions that was interrupted."""
+    new, old = (target.with_name(f"{target.name}-{name}") for name in ("new", "old"))
+    if old.exists() and not target.exists():
+        new.rename(target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _replaced(target: Path, partitioned: Callable[[Path], HatsCatalog]) -> None:
+    """Partition changed files beside the old partitions, and replace these when all is done.
+
+    The same call resumes an interrupted partitioning. An error about damaged files is raised after
+    the replacement.
+    """
+    new = target.with_name(f"{target.name}-new")
+    problem = None
+    try:
+        partitioned(new)
+    except OtherSettingsError:  # the files have changed once more
+        shutil.rmtree(new)
+        partitioned(new)
+    except LostExecutorError:
+        raise
+    except IncompleteRunError as error:
+        problem = error
+    old = target.with_name(f"{target.name}-old")
+    shutil.rmtree(old, ignore_errors=True)
+    target.rename(old)
+    new.rename(target)
+    shutil.rmtree(old)
+    if problem is not None:
+        raise problem
 
 
 def _of_catalog(
@@ -182,7 +246,7 @@ def _of_catalog(
             "source", f"files, for the parameters {', '.join(settings)}", "a ShearCatalog",
             "give these parameters to ShearCatalog",
         )
-    target = folder.path / CATALOG
+    target = folder.path.absolute() / CATALOG
     digest = {"sha256": hashlib.sha256(exact_dumps(catalog.table)).hexdigest()}
     if folder.notes(_CATALOG_NOTES) != digest:
         with temporary_folder("lensmap-catalog-", folder.path) as temporary:

@@ -21,12 +21,15 @@ from lensmap.survey._further_files import FURTHER_FILES
 from lensmap.survey.products import FILES, QUALITY_FILE, Block, read_cutout, standard_files
 from lensmap.survey.products import write_products as write_all
 from lensmap.utils import (
+    MapWarning,
     ParameterError,
     RunFolder,
     check_angle,
     check_choice,
     check_count,
     check_memory,
+    list_names,
+    warn_user,
     write_table,
 )
 
@@ -118,17 +121,26 @@ class SurveyMap:
         ``n_masked`` and ``n_pixels`` of the tile; ``ny`` and ``nx``, the shape of the tile with its
         margin; ``seconds``, the time that it took; and ``warnings``, joined by semicolons.
         """
-        rows = []
-        for path in sorted((self.folder / "tiles").glob("[0-9]*.npz")):
-            facts = self._files.any_facts(int(path.stem))
+        rows, damaged = [], []
+        for pixel in self._plan["tiles"]:  # after an update, there may be files of other tiles
+            facts = self._files.any_facts(pixel)
             if facts is None:
+                damaged += [pixel] if self._files.damaged(pixel) else []
                 continue
-            tile = Tile(self._plan["tile_order"], int(path.stem), self._plan["margin_deg"])
+            tile = Tile(self._plan["tile_order"], pixel, self._plan["margin_deg"])
             rows.append((
                 tile.pixel, *tile.center, facts["n_galaxies"], facts["n_masked"],
                 facts["n_pixels"], *facts["shape"], sum(facts["seconds"].values()),
                 "; ".join(facts["warnings"]),
             ))
+        if damaged:
+            warn_user(
+                f"the files of {len(damaged)} tiles in {str(self._files.folder)!r} are damaged: "
+                f"{list_names([str(pixel) for pixel in damaged])}; the map lacks these tiles until "
+                "the run is repeated, which maps them again",
+                MapWarning,
+                "damaged_tiles",
+            )
         return _tile_table(rows)
 
     @property

@@ -74,6 +74,10 @@ class TileFiles:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             return None
 
+    def damaged(self, pixel: int) -> bool:
+        """Return whether a tile has a file that cannot be read."""
+        return self.path(pixel).exists() and self.any_facts(pixel) is None
+
     def write(
         self,
         pixel: int,
