@@ -19,9 +19,8 @@ __all__ = ["Plan", "check_margin", "default_nside", "default_order", "make_plan"
 # A HEALPix pixel may be larger than a pixel of a tile by this factor.
 _MAX_RATIO = 1.1
 
-# The mean over a square of side a multiplies the amplitude at multipole l by about
-# exp(-(l a)^2 / 24), which is a half at this value of l a.
-_ELL_HALF = 4.08
+# The window of pixels of side a (lensmap.sphere.pixel_window) is a half at this value of l a.
+_ELL_HALF = 3.82
 
 # The largest number of pixels along a side of a tile with its margin. The order of the tiles is
 # raised until tiles are smaller.
