@@ -41,6 +41,7 @@ class Efficiency(ABC):
         z_lens: np.ndarray | None,
         z_source: RedshiftLike | None,
         cosmology: FLRW,
+        highest: float | None = None,
     ) -> Efficiency | None:
         """Return the inverse critical surface density of sources, from redshifts.
 
@@ -54,6 +55,9 @@ class Efficiency(ABC):
             The redshift of all galaxies, or their redshift distribution. None uses ``redshift``.
         cosmology : `~astropy.cosmology.FLRW`
             The cosmology.
+        highest : float or None
+            The highest redshift of the survey of which the galaxies are a part. None is that of
+            the galaxies.
 
         Returns
         -------
@@ -72,7 +76,9 @@ class Efficiency(ABC):
             return None
         if z_source is not None:
             return Efficiency.from_sources(z_source, z_lens, cosmology)
-        return None if redshift is None else _GalaxyEfficiency(redshift, z_lens, cosmology)
+        return None if redshift is None else _GalaxyEfficiency(
+            redshift, z_lens, cosmology, highest
+        )
 
     @staticmethod
     def from_sources(z_source: RedshiftLike, z_lens: np.ndarray, cosmology: FLRW) -> Efficiency:
@@ -148,15 +154,22 @@ class _CommonEfficiency(Efficiency):
 class _GalaxyEfficiency(Efficiency):
     """Inverse critical surface density for galaxies with individual redshifts."""
 
-    def __init__(self, redshift: np.ndarray, z_lens: np.ndarray, cosmology: FLRW) -> None:
-        finite = redshift[np.isfinite(redshift)]
-        highest = finite.max() if len(finite) else -np.inf
+    def __init__(
+        self,
+        redshift: np.ndarray,
+        z_lens: np.ndarray,
+        cosmology: FLRW,
+        highest: float | None = None,
+    ) -> None:
+        if highest is None:
+            finite = redshift[np.isfinite(redshift)]
+            highest = float(finite.max()) if len(finite) else -np.inf
         if highest <= z_lens.max():
             raise ParameterError(
                 "z_lens",
                 "lower than the redshift of some galaxies",
                 f"{z_lens.max():g}",
-                f"the highest redshift of a galaxy is {highest:g}" if len(finite)
+                f"the highest redshift of a galaxy is {highest:g}" if np.isfinite(highest)
                 else "no galaxy has a redshift; give {z_source}",
             )
         self._z_lens, self._redshift = z_lens, redshift

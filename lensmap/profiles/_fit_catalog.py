@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from lensmap.catalog import ShearCatalog
+    from lensmap.profiles._efficiency import Efficiency
     from lensmap.profiles._halo_parameters import HaloValues
+    from lensmap.profiles._survey_sources import SurveySources
     from lensmap.typing import RedshiftLike
 
 __all__ = ["catalog_data"]
@@ -100,6 +102,7 @@ def catalog_data(
     radii: Quantity | None,
     cosmology: FLRW,
     inverse_sigma_crit: str | ArrayLike | Quantity | None = None,
+    survey: SurveySources | None = None,
 ) -> FitData:
     """Select the galaxies around halos, as the data of a halo fit.
 
@@ -121,6 +124,8 @@ def catalog_data(
         The cosmology.
     inverse_sigma_crit : str, array_like, `~astropy.units.Quantity` or None
         As for `catalog_efficiency`.
+    survey : SurveySources or None
+        The survey of which the galaxies are a part, whose calibration holds. None if they are all.
 
     Returns
     -------
@@ -133,33 +138,52 @@ def catalog_data(
         If a parameter is invalid, or no galaxy is usable.
     """
     _, used = offsets_within(positions, catalog.skycoord, z_lens, radii, cosmology)
-    efficiency = catalog_efficiency(
-        catalog, z_lens, z_source, cosmology, inverse_sigma_crit=inverse_sigma_crit
-    )
+
+    def efficiency_of(part: ShearCatalog) -> Efficiency | None:
+        return catalog_efficiency(
+            part, z_lens, z_source, cosmology, inverse_sigma_crit=inverse_sigma_crit,
+            highest=None if survey is None else survey.highest,
+        )
+
+    efficiency = efficiency_of(catalog)
     if efficiency is None:
         raise ParameterError(
             "z_source", "given for a catalog without redshifts", "None",
             "give the redshift of the galaxies, or their distribution",
         )
-    rows = np.arange(len(catalog))
-    pairs = [efficiency.inverse_sigma_crit(i, rows) for i in range(len(positions))]
-    inverse, square = (np.array(values) for values in zip(*pairs, strict=True))
+    inverse, square = _of_halos(efficiency, len(positions), len(catalog))
     used &= np.any(inverse > 0, axis=0)
-    sources = Sources(catalog)
+    sources = Sources(catalog, None if survey is None else survey.calibration)
     used &= sources.weight > 0
     if not used.any():
         raise ParameterError(
             "position", "in the survey", f"at {describe_positions(positions)}",
             "no galaxy behind the halos is in the range of {radii} around any position", verb="lie",
         )
-    shear, sigma = _calibrated(sources, used, inverse.max(axis=0))
+    behind = None
+    if survey is not None and survey.is_noisy:
+        def weights(part: Sources) -> np.ndarray:
+            known = efficiency_of(part.catalog)
+            assert known is not None
+            highest = _of_halos(known, len(positions), len(part))[0].max(axis=0)
+            return (highest**2 * (part.weight > 0) / part.variance)[np.newaxis]
+
+        behind = float(survey.behind(weights, 1)[0])
+    shear, sigma = _calibrated(sources, used, inverse.max(axis=0), behind)
     local = local_offsets(positions, catalog.skycoord[used])  # as the shear is
     lenses = [NFWLens(float(z), cosmology) for z in z_lens]
     return _CatalogData(local, shear[used], sigma[used], inverse[:, used], square[:, used], lenses)
 
 
+def _of_halos(efficiency: Efficiency, n_halos: int, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the inverse critical surface density and its square, ``(n_halos, n)`` each."""
+    pairs = [efficiency.inverse_sigma_crit(i, np.arange(n)) for i in range(n_halos)]
+    inverse, square = (np.array(values) for values in zip(*pairs, strict=True))
+    return inverse, square
+
+
 def _calibrated(
-    sources: Sources, used: np.ndarray, inverse: np.ndarray
+    sources: Sources, used: np.ndarray, inverse: np.ndarray, behind: float | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return shear and noise of galaxies, by the calibration of those that the fit uses.
 
@@ -175,6 +199,9 @@ def _calibrated(
         Bool, ``(n,)``: whether the fit uses a galaxy.
     inverse : `numpy.ndarray`
         The largest inverse critical surface density of each galaxy for any halo, ``(n,)``.
+    behind : float or None
+        The mean relative response of all galaxies of the survey, if the sources are a part of it
+        and responses contain noise. None computes it.
 
     Returns
     -------
@@ -186,7 +213,7 @@ def _calibrated(
     relative = galaxy_response(catalog, calibration)
     response, m = 1.0, calibration.m
     if relative is not None and relative.noisy:
-        response = mean_response(relative.values, weight)
+        response = mean_response(relative.values, weight) if behind is None else behind
     elif relative is not None:
         response = float(np.average(relative.values[used], weights=weight[used]))
     if catalog["m"] is not None:

@@ -37,6 +37,7 @@ def catalog_efficiency(
     inverse_sigma_crit: str | ArrayLike | u.Quantity | None = None,
     margin: float | None = None,
     min_probability: float = 0.98,
+    highest: float | None = None,
 ) -> Efficiency | None:
     """Return the inverse critical surface density of the galaxies of a catalog.
 
@@ -59,6 +60,9 @@ def catalog_efficiency(
         this margin and ``min_probability``. None leaves out galaxies in front of the lens only.
     min_probability : float
         The smallest probability that a galaxy is beyond ``z_lens + margin``, for p(z).
+    highest : float or None
+        If the galaxies are a part of a survey, the highest redshift of the survey. None if they are
+        all.
 
     Returns
     -------
@@ -84,14 +88,18 @@ def catalog_efficiency(
     if inverse_sigma_crit is not None:
         if z_lens is None:
             raise ParameterError("z_lens", "given with {inverse_sigma_crit}", "None")
-        return _GivenEfficiency(_column_of(catalog, inverse_sigma_crit), z_lens)
+        return _GivenEfficiency(
+            _column_of(catalog, inverse_sigma_crit), z_lens, may_be_zero=highest is not None
+        )
     if catalog.pz is not None and catalog.z_grid is not None and z_source is None:
         if z_lens is None:
             return None
         return _DensityEfficiency(
             catalog.pz, catalog.z_grid, z_lens, cosmology, margin, min_probability
         )
-    efficiency = Efficiency.from_redshifts(catalog["redshift"], z_lens, z_source, cosmology)
+    efficiency = Efficiency.from_redshifts(
+        catalog["redshift"], z_lens, z_source, cosmology, highest
+    )
     if margin is not None and efficiency is not None and z_lens is not None:
         return _MarginEfficiency(efficiency, catalog["redshift"], z_lens, margin)
     return efficiency
@@ -142,13 +150,15 @@ def _column_of(catalog: ShearCatalog, values: str | ArrayLike | u.Quantity | Non
 class _GivenEfficiency(Efficiency):
     """Mean inverse critical surface densities of galaxies, for lenses at one redshift."""
 
-    def __init__(self, inverse: np.ndarray, z_lens: np.ndarray) -> None:
+    def __init__(
+        self, inverse: np.ndarray, z_lens: np.ndarray, *, may_be_zero: bool = False
+    ) -> None:
         if np.ptp(z_lens) > 0:
             raise ParameterError(
                 "inverse_sigma_crit", "None for lenses at several redshifts", "given",
                 "it belongs to one lens redshift; use a catalog with p(z) or redshifts",
             )
-        if not np.any(inverse > 0):
+        if not may_be_zero and not np.any(inverse > 0):
             raise ParameterError(
                 "inverse_sigma_crit", "positive for some galaxy",
                 remedy="it is 0 for galaxies in front of the lens only",

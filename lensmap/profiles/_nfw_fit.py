@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 from astropy.table import Table
 
-from lensmap.catalog import ShearCatalog, as_shear_catalog
+from lensmap.catalog import HatsCatalog, ShearCatalog, as_shear_catalog
 from lensmap.cosmology import get_cosmology
 from lensmap.maps import ConvergenceMap, check_map
 from lensmap.profiles._fit_catalog import catalog_data
+from lensmap.profiles._fit_data import fit_radii
 from lensmap.profiles._fit_map import map_data
 from lensmap.profiles._fit_profile import profile_data
 from lensmap.profiles._halo_parameters import HaloParameters
 from lensmap.profiles._nfw_result import NFWFit
 from lensmap.profiles._nfw_search import best_fit
-from lensmap.profiles._radii import check_lens_redshifts
+from lensmap.profiles._radii import check_lens_redshifts, describe_positions
+from lensmap.profiles._survey_sources import SurveySources, extra_columns_for
 from lensmap.utils import ParameterError, ParameterTypeError, as_skycoord, check_choice
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ __all__ = ["fit_nfw"]
 
 
 def fit_nfw(
-    data: CatalogLike | ConvergenceMap,
+    data: CatalogLike | HatsCatalog | ConvergenceMap,
     position: PositionLike | None = None,
     *,
     z_lens: ArrayLike,
@@ -46,12 +48,14 @@ def fit_nfw(
 
     Parameters
     ----------
-    data : `~lensmap.ShearCatalog`, `~astropy.table.Table` or `~lensmap.ConvergenceMap`
+    data : ShearCatalog, HatsCatalog, `~astropy.table.Table` or `~lensmap.ConvergenceMap`
         The data to fit:
 
         - a profile from `shear_profile`: the reduced tangential shear in its bins;
         - a catalog: both components of the reduced shear of each galaxy, with errors from the
-          weights and the scatter of the ellipticities;
+          weights and the scatter of the ellipticities; of a `~lensmap.catalog.HatsCatalog`, the
+          galaxies around the positions are read, with the calibration of all galaxies, as for
+          `shear_profile`;
         - a map: the convergence up to a constant, of pixels about 1.5 times the smoothing apart, or
           more. The noise is modeled as smoothed white noise. The smoothing of the map must be
           known, as it is for `~lensmap.KaiserSquires` maps. For these, the model is the map that
@@ -151,17 +155,28 @@ def fit_nfw(
             check_map(data, "data", quantity="kappa", pixels="square")
             fit_data = map_data(data, sky, z, z_source, radii, cosmology)
             frame = data.wcs.pixel_to_world(0, 0).frame.replicate_without_data()
-        elif isinstance(data, (ShearCatalog, Table)):
-            catalog = as_shear_catalog(data)
+        elif isinstance(data, (ShearCatalog, Table, HatsCatalog)):
+            survey = None
+            if isinstance(data, HatsCatalog):
+                survey = SurveySources(data, extra_columns_for(inverse_sigma_crit))
+                near = survey.near(sky, fit_radii(radii, z, cosmology)[:, 1])
+                if near is None:
+                    raise ParameterError(
+                        "position", "in the survey", f"at {describe_positions(sky)}",
+                        "no galaxy is near any position", verb="lie",
+                    )
+                catalog = near.catalog
+            else:
+                catalog = as_shear_catalog(data)
             fit_data = catalog_data(
-                catalog, sky, z, z_source, radii, cosmology, inverse_sigma_crit
+                catalog, sky, z, z_source, radii, cosmology, inverse_sigma_crit, survey
             )
             frame = catalog.skycoord.frame.replicate_without_data()
         else:
             raise ParameterTypeError(
                 "data",
-                "a profile from shear_profile, a ShearCatalog, a table of galaxies or a "
-                "ConvergenceMap",
+                "a profile from shear_profile, a ShearCatalog, a HatsCatalog, a table of galaxies "
+                "or a ConvergenceMap",
                 type(data).__name__,
             )
     parameters = HaloParameters(z, concentration, center == "free", cosmology)

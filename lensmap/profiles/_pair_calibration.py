@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from lensmap.profiles._efficiency import Efficiency
     from lensmap.profiles._pairs import Sources
 
-__all__ = ["MIN_CALIBRATING", "PairCalibration", "mean_response", "pooling"]
+__all__ = [
+    "MIN_CALIBRATING",
+    "PairCalibration",
+    "at_lenses",
+    "chosen_lenses",
+    "mean_response",
+    "pooling",
+]
 
 #: The smallest number of galaxies or pairs whose mean calibrates.
 MIN_CALIBRATING = 1000
@@ -97,6 +104,9 @@ class PairCalibration:
         The inverse critical surface density of each pair; None if it is not known.
     z_lens : `numpy.ndarray` or None
         The redshifts of the lenses, ``(n_lens,)``.
+    behind : `numpy.ndarray` or None
+        The mean relative response of all galaxies behind each lens with the weights w b and w b^2,
+        ``(n_lens, 2)``, if the galaxies are a part of a survey. None computes it.
 
     Attributes
     ----------
@@ -106,7 +116,11 @@ class PairCalibration:
     """
 
     def __init__(
-        self, sources: Sources, efficiency: Efficiency | None, z_lens: np.ndarray | None
+        self,
+        sources: Sources,
+        efficiency: Efficiency | None,
+        z_lens: np.ndarray | None,
+        behind: np.ndarray | None = None,
     ) -> None:
         self._m, self._mean_m = sources.catalog["m"], sources.calibration.m
         self._by_galaxy: np.ndarray | None = None
@@ -116,7 +130,9 @@ class PairCalibration:
             self._by_galaxy = response.values
         elif response is not None and efficiency is not None and efficiency.of_galaxies:
             assert z_lens is not None
-            self._by_lens = _behind_lenses(response.values, sources.weight, efficiency, z_lens)
+            self._by_lens = behind if behind is not None else _behind_lenses(
+                response.values, sources.weight, efficiency, z_lens
+            )
         self.shear_weight = "w" if efficiency is None else "wb"
         weights = ("w",) if efficiency is None else ("wb", "wbb")
         factors = [
@@ -207,17 +223,30 @@ def _behind_lenses(
     The columns are the means with the weights w b and w b^2, for the inverse critical surface
     density b.
     """
-    unique_z, first = np.unique(z_lens, return_index=True)
-    chosen = np.arange(len(unique_z))
-    if len(unique_z) > _MAX_REDSHIFTS:
-        chosen = np.unique(np.linspace(0, len(unique_z) - 1, _MAX_REDSHIFTS).astype(int))
+    chosen = chosen_lenses(z_lens)
     rows, nodes = np.arange(len(values)), []
-    for i in first[chosen]:
+    for i in chosen:
         inverse, _ = efficiency.inverse_sigma_crit(i, rows)
         product = weight * inverse
         nodes.append([
             mean_response(values, product), mean_response(values, product * inverse)
         ])
+    return at_lenses(z_lens, chosen, np.array(nodes))
+
+
+def chosen_lenses(z_lens: np.ndarray) -> np.ndarray:
+    """Return the indices of lenses of different redshifts, between which others are interpolated.
+
+    The redshifts of the lenses, ``(n_lens,)``, give indices in the order of redshift.
+    """
+    unique_z, first = np.unique(z_lens, return_index=True)
+    if len(unique_z) <= _MAX_REDSHIFTS:
+        return first
+    return first[np.unique(np.linspace(0, len(unique_z) - 1, _MAX_REDSHIFTS).astype(int))]
+
+
+def at_lenses(z_lens: np.ndarray, chosen: np.ndarray, nodes: np.ndarray) -> np.ndarray:
+    """Interpolate values ``(n_chosen, k)`` at the chosen lenses to all lenses, ``(n_lens, k)``."""
     return np.stack(
-        [np.interp(z_lens, unique_z[chosen], column) for column in np.transpose(nodes)], axis=-1
+        [np.interp(z_lens, z_lens[chosen], column) for column in nodes.T], axis=-1
     )

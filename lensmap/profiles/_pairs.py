@@ -31,6 +31,8 @@ class Sources:
     ----------
     catalog : `~lensmap.ShearCatalog`
         The galaxies.
+    calibration : `~lensmap.catalog.Calibration` or None
+        The calibration of the survey of which the galaxies are a part. None if they are all.
 
     Attributes
     ----------
@@ -44,9 +46,10 @@ class Sources:
         The redshifts of the galaxies, ``(n,)``, NaN where missing; None without the column.
     """
 
-    def __init__(self, catalog: ShearCatalog) -> None:
+    def __init__(self, catalog: ShearCatalog, calibration: Calibration | None = None) -> None:
         self.frame = catalog.skycoord.frame
-        self.catalog, self.calibration = catalog, Calibration.from_catalog(catalog)
+        self.catalog = catalog
+        self.calibration = Calibration.from_catalog(catalog) if calibration is None else calibration
         weight = catalog.weight
         self.weight = np.ones(len(catalog)) if weight is None else np.asarray(weight, dtype=float)
         self.redshift = catalog["redshift"]

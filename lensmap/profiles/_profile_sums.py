@@ -63,6 +63,8 @@ class ProfileSums:
         The weights of the lenses, ``(n_lens,)``.
     n_bins : int
         The number of radial bins.
+    behind : `numpy.ndarray` or None
+        As for `PairCalibration`.
 
     Attributes
     ----------
@@ -79,10 +81,11 @@ class ProfileSums:
         z_lens: np.ndarray | None,
         lens_weight: np.ndarray,
         n_bins: int,
+        behind: np.ndarray | None = None,
     ) -> None:
         self._sources, self._efficiency, self._lens_weight = sources, efficiency, lens_weight
         self.n_bins, self.with_density = n_bins, efficiency is not None
-        self._calibration = PairCalibration(sources, efficiency, z_lens)
+        self._calibration = PairCalibration(sources, efficiency, z_lens, behind)
         self.names = (
             _OF_SHEAR
             + (_OF_DENSITY if self.with_density else ())

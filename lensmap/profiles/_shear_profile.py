@@ -9,11 +9,16 @@ import numpy as np
 from astropy import units as u
 from astropy.table import QTable
 
-from lensmap.catalog import as_shear_catalog
+from lensmap.catalog import HatsCatalog, as_shear_catalog
 from lensmap.cosmology import get_cosmology
 from lensmap.profiles._galaxy_redshifts import catalog_efficiency
 from lensmap.profiles._pairs import Sources
-from lensmap.profiles._profile_sums import ProfileSums
+from lensmap.profiles._position_sums import (
+    Lenses,
+    PositionSums,
+    sums_in_memory,
+    sums_of_survey,
+)
 from lensmap.profiles._radii import (
     as_angles,
     check_edges,
@@ -26,7 +31,8 @@ from lensmap.profiles._resampling import (
     patch_covariances,
     sum_patches,
 )
-from lensmap.profiles._sky_groups import in_footprint, sky_patches
+from lensmap.profiles._sky_groups import sky_patches
+from lensmap.profiles._survey_sources import SurveySources, extra_columns_for
 from lensmap.utils import (
     LensmapWarning,
     ParameterError,
@@ -36,7 +42,6 @@ from lensmap.utils import (
     check_count,
     seeded_generator,
     set_formats,
-    thread_map,
     warn_user,
 )
 
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from lensmap.catalog import ShearCatalog
+    from lensmap.profiles._profile_sums import ProfileSums
     from lensmap.typing import CatalogLike, CosmologyLike, PositionLike, RedshiftLike, RNGLike
 
 __all__ = ["shear_profile"]
@@ -56,7 +62,7 @@ _N_PATCHES = 100
 
 
 def shear_profile(
-    catalog: CatalogLike,
+    catalog: CatalogLike | HatsCatalog,
     positions: PositionLike,
     bins: u.Quantity,
     *,
@@ -92,8 +98,13 @@ def shear_profile(
 
     Parameters
     ----------
-    catalog : `~lensmap.ShearCatalog` or `~astropy.table.Table`
-        The source galaxies.
+    catalog : `~lensmap.ShearCatalog`, `~lensmap.catalog.HatsCatalog` or `~astropy.table.Table`
+        The source galaxies. Of a `~lensmap.catalog.HatsCatalog`, those around the positions are
+        read, lens by lens or for groups of near lenses. The calibration is that of all galaxies
+        nevertheless, as for a catalog in memory: all are read once for it, partition by partition,
+        and it is kept with the object; if responses contain the noise of each galaxy, each call
+        reads all once more for those behind the lenses. A bootstrap of one position draws its
+        noise from the galaxies around it.
     positions : `~astropy.coordinates.SkyCoord` or `~astropy.table.Table`
         One position or many; tables have the columns ``ra`` and ``dec``.
     bins : `~astropy.units.Quantity`
@@ -109,8 +120,8 @@ def shear_profile(
         lens or without a redshift are then left out.
     inverse_sigma_crit : str, array_like, `~astropy.units.Quantity` or None
         The mean inverse critical surface density of each galaxy, ``(n,)``, or the name of its
-        column, for lenses at one redshift; without a unit in Mpc2 / solMass (proper Mpc). None uses
-        redshifts.
+        column, for lenses at one redshift; without a unit in Mpc2 / solMass (proper Mpc). For a
+        catalog on disk, it must be the name. None uses redshifts.
     margin : float or None
         If given, only the galaxies behind each lens count, as `ShearCatalog.behind
         <lensmap.catalog.ShearCatalog.behind>` would select them for its redshift: those with
@@ -200,7 +211,6 @@ def shear_profile(
     Bartelmann & Schneider 2001, Phys. Rep. 340, 291, sec. 4; Sheldon et al. 2004, AJ 127, 2544
     (:math:`\Delta\Sigma`).
     """
-    catalog = as_shear_catalog(catalog)
     positions = as_skycoord(positions)
     if len(positions) == 0:
         raise ParameterError("positions", "at least one position", "empty")
@@ -212,24 +222,26 @@ def shear_profile(
     weight = _check_lens_weight(lens_weight, len(positions))
     n_patches = _check_patches(n_patches, errors, len(positions))
     angles = as_angles(bins, z_lens, len(positions), cosmology)
-    sources = Sources(catalog)
-    sources.prepare()
-    efficiency = catalog_efficiency(
-        catalog, z_lens, z_source, cosmology, inverse_sigma_crit=inverse_sigma_crit,
-        margin=margin, min_probability=min_probability,
-    )
-    sums = ProfileSums(sources, efficiency, z_lens, weight, len(bins) - 1)
-    # Positions outside of the survey are not part of the stack.
-    stacked = np.flatnonzero(in_footprint(sources, positions, angles[:, -1]) & (weight > 0))
-    centers = sources.coordinates(positions)
-    results = thread_map(lambda i: sums.of_position(i, centers[i], angles[i]), stacked)
-    each = np.array([of_bins for of_bins, _ in results])
-    if not len(stacked) or not each[:, 0].any():
+    lenses = Lenses(positions, angles, z_lens, weight)
+    options = {"inverse_sigma_crit": inverse_sigma_crit, "margin": margin,
+               "min_probability": min_probability}
+    found: PositionSums | None
+    if isinstance(catalog, HatsCatalog):
+        survey = SurveySources(catalog, extra_columns_for(inverse_sigma_crit))
+        found = sums_of_survey(survey, lambda part, z: catalog_efficiency(
+            part, z, z_source, cosmology, **options, highest=survey.highest
+        ), lenses)
+    else:
+        catalog = as_shear_catalog(catalog)
+        efficiency = catalog_efficiency(catalog, z_lens, z_source, cosmology, **options)
+        found = sums_in_memory(Sources(catalog), efficiency, lenses)
+    if found is None or not found.each[:, 0].any():
         raise ParameterError(
             "positions", "in the survey", f"at {describe_positions(positions)}",
             f"no source galaxy is within {bins[0]:.3g} to {bins[-1]:.3g} of any position",
             verb="lie",
         )
+    sums, sources, stacked, each = found.sums, found.sources, found.stacked, found.each
     table = _profile_table(sums, each.sum(axis=0), bins)
     table.meta |= {"n_positions": len(stacked), "errors": errors,
                    "lens_weight": float(weight[stacked].sum()),
@@ -240,15 +252,15 @@ def shear_profile(
         table.meta["z_lens"] = float(np.average(z_lens[stacked], weights=weight[stacked]))
     if sums.with_density:
         table.meta["delta_sigma_of"] = "reduced shear"
-        table.meta["n_pairs_left_out"] = sum(n_left_out for _, n_left_out in results)
-        table.meta |= _selection_meta(catalog, margin, min_probability)
+        table.meta["n_pairs_left_out"] = found.n_left_out
+        table.meta |= _selection_meta(sources.catalog, margin, min_probability)
     if errors != "shape noise":
         generator, seed = seeded_generator(rng)
         table.meta |= seed
         if errors == "bootstrap":
             table.meta["n_bootstrap"] = n_bootstrap
         if len(positions) == 1:
-            terms = sums.terms(0, centers[0], angles[0])
+            terms = sums.terms(0, sources.coordinates(positions)[0], angles[0])
             covariances = noise_covariances(sums, terms, sources, n_bootstrap, generator)
         else:
             patches = np.arange(len(stacked))
