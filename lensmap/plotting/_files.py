@@ -4,7 +4,7 @@
 import io
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from lensmap.typing import PathLike
 from lensmap.utils import atomic_write
@@ -58,20 +58,20 @@ def save_figure(
     return buffer.getvalue()
 
 
-def write_picture(figure: "Figure", path: PathLike, *, cropped: bool = False) -> None:
+def write_picture(figure: "Figure", path: "PathLike | IO[bytes]", *, tight: bool = False) -> None:
     """Write a figure to one file with 150 dots per inch, and close the figure.
 
     Parameters
     ----------
     figure : `~matplotlib.figure.Figure`
         The figure.
-    path : path-like
-        The path of the file. Its suffix gives the format.
-    cropped : bool
-        Whether to leave out the empty margins of the figure.
+    path : path-like or file
+        The path of the file, whose suffix gives the format; or a binary file, for PNG.
+    tight : bool
+        Whether to cut off the empty margin of the figure.
     """
     with _closed_after(figure):
-        figure.savefig(path, dpi=150, bbox_inches="tight" if cropped else None)
+        figure.savefig(path, dpi=150, bbox_inches="tight" if tight else None)
 
 
 @contextmanager

@@ -117,4 +117,4 @@ def draw_picture(folder: Path, title: str) -> None:
 
     sky = plot_sky(folder / "kappa.hsp", title=title)
     with atomic_write(folder / FURTHER_FILES["picture"], overwrite=True) as temporary:
-        write_picture(sky.ax.figure, temporary, cropped=True)
+        write_picture(sky.ax.figure, temporary, tight=True)

@@ -447,6 +447,35 @@ class SurveyMap:
             )
         write_all([product], self.blocks(), self.nside, meta=self.meta, overwrite=overwrite)
 
+    def write_report(self, path: PathLike | None = None, *, overwrite: bool = False) -> Path:
+        """Write a page about the map: pictures, tiles, seams, null tests and quality.
+
+        Parameters
+        ----------
+        path : path-like or None
+            The HTML file, or a folder, in which it is ``report.html``. None is the folder of the
+            survey. The page needs no other file.
+        overwrite : bool
+            Whether to replace an existing file.
+
+        Returns
+        -------
+        `pathlib.Path`
+            The path of the file.
+
+        Raises
+        ------
+        FileExistsError
+            If the file exists and ``overwrite`` is False.
+        ImportError
+            If skyproj is not installed.
+        """
+        from lensmap.survey._report import write_survey_report
+
+        return write_survey_report(
+            self, self.folder if path is None else path, overwrite=overwrite
+        )
+
 
 def _tile_table(rows: list[tuple]) -> QTable:
     """Return the table of tiles with the given rows, whose last value is the warnings."""

@@ -122,9 +122,7 @@ def test_troughs_and_units():
 
 
 def test_peaks_of_a_survey_are_those_of_one_flat_map(analyzed):
-    options = {
-        "threshold": 0.01, "by": "kappa", "exclude_edges": True, "min_separation": "12 arcmin",
-    }
+    options = {"threshold": 0.01, "by": "kappa", "exclude_edges": True}
     table = analyzed.find_peaks(**options)
     wcs = tangent_wcs(SkyCoord(40, 30, unit="deg"), (110, 110), 3 * u.arcmin)
     flat = find_peaks(analyzed.cutout(wcs), **options)

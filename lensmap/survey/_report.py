@@ -1,0 +1,291 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The HTML page of a survey map: its pictures, tiles, seams, null tests and quality."""
+
+from __future__ import annotations
+
+import base64
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lensmap.survey._map_numbers import MapNumbers, map_numbers
+from lensmap.survey._quality import QUALITY
+from lensmap.survey._seams import Seams, measure_seams
+from lensmap.utils import LensmapWarning, atomic_write, provenance
+
+if TYPE_CHECKING:
+    from lensmap.survey._survey_map import SurveyMap
+    from lensmap.typing import PathLike
+
+__all__ = ["REPORT_FILE", "write_survey_report"]
+
+#: The name of the page in the folder of a survey.
+REPORT_FILE = "report.html"
+
+# More tiles than this are left out of the table of the page.
+_MAX_TILES = 500
+
+# The resolution of the maps of the null tests: systematic errors have large scales.
+_MAX_NSIDE = 512
+
+_PICTURES = (
+    ("kappa.hsp", "convergence"),
+    ("counts.hsp", "galaxies per square arcminute, which show the footprint"),
+    ("error.hsp", "error of the convergence"),
+)
+
+
+@dataclass
+class _Section:
+    """A section of the page: paragraphs, pictures and tables."""
+
+    heading: str
+    texts: list[str] = field(default_factory=list)
+    pictures: list[dict[str, str]] = field(default_factory=list)
+    tables: list[dict[str, Any]] = field(default_factory=list)
+
+    def table(
+        self, headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str = ""
+    ) -> None:
+        self.tables.append({"headings": headings, "rows": list(rows), "caption": caption})
+
+
+def write_survey_report(survey: SurveyMap, path: PathLike, *, overwrite: bool) -> Path:
+    """Write the page of a survey map, and return its path.
+
+    Parameters
+    ----------
+    survey : SurveyMap
+        The survey.
+    path : path-like
+        The file, or an existing folder, in which it is ``report.html``.
+    overwrite : bool
+        Whether to replace an existing file.
+
+    Returns
+    -------
+    `pathlib.Path`
+        The path of the file.
+    """
+    file = Path(path, REPORT_FILE) if Path(path).is_dir() else Path(path)
+    if file.exists() and not overwrite:
+        raise FileExistsError(
+            f"the file {str(file)!r} exists: set overwrite=True, or give another path"
+        )
+    page = _render(survey)
+    with atomic_write(file, overwrite=overwrite) as temporary:
+        Path(temporary).write_text(page, encoding="utf-8")
+    return file
+
+
+def _render(survey: SurveyMap) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    numbers = map_numbers(survey.blocks())
+    loader = PackageLoader("lensmap.survey")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("survey.html").render(
+        title=f"Mass map of {survey.plan['area_deg2']:.0f} square degrees",
+        notes=_notes(survey),
+        sections=[
+            _map_section(survey, numbers), _tile_section(survey), _seam_section(survey),
+            _null_section(survey, numbers), _quality_section(numbers), _run_section(survey),
+        ],
+        style_sheet=loader.get_source(environment, "survey.css")[0],
+    )
+
+
+def _notes(survey: SurveyMap) -> list[str]:
+    """Return what a reader must know before all else: that parts of the map are missing."""
+    n, done = len(survey.plan["tiles"]), len(survey.tiles)
+    notes = []
+    if survey.failed:
+        notes.append(
+            f"{len(survey.failed)} of {n} tiles failed; their errors are in the table of tiles."
+        )
+    if done + len(survey.failed) < n:
+        notes.append(f"{n - done - len(survey.failed)} of {n} tiles have not been mapped.")
+    return notes
+
+
+def _map_section(survey: SurveyMap, numbers: MapNumbers) -> _Section:
+    plan, section = survey.plan, _Section("Map")
+    rows = [
+        ("Estimator", survey.settings["estimator"]),
+        ("Area with galaxies", f"{plan['area_deg2']:.1f} deg²"),
+        ("Galaxies", f"{plan['n_galaxies']:,}"),
+        ("Density", f"{plan['density_per_arcmin2']:.2f} arcmin⁻²"),
+        ("Resolution (nside)", f"{survey.nside}"),
+        ("Pixels of the tiles", f"{plan['pixel_scale_arcmin']:.3g} arcmin"),
+        ("Pixels with data, masked", f"{numbers.n_pixels:,}, {numbers.n_masked:,}"),
+        ("Mean of κ", f"{numbers.kappa[0]:.2g}"),
+        ("Standard deviation of κ", f"{numbers.kappa[1]:.3g}"),
+    ]
+    if numbers.error is not None:
+        rows.append(("Root mean square of the error of κ", f"{numbers.error:.3g}"))
+    section.table((), rows)
+    missing = []
+    for name, caption in _PICTURES:
+        if (survey.folder / name).exists():
+            section.pictures.append(_picture(survey.folder / name, caption))
+        elif name != "error.hsp":
+            missing.append(name)
+    if missing:
+        section.texts.append(
+            f"There is no picture of {' and '.join(missing)}, because the maps have not been "
+            "written to the folder."
+        )
+    return section
+
+
+def _picture(path: Path, caption: str) -> dict[str, str]:
+    from lensmap.plotting import plot_sky, write_picture
+
+    buffer = BytesIO()
+    write_picture(plot_sky(path).ax.figure, buffer, tight=True)
+    return {
+        "caption": caption[0].upper() + caption[1:] + f" ({path.name}).",
+        "png": base64.b64encode(buffer.getvalue()).decode(),
+    }
+
+
+def _tile_section(survey: SurveyMap) -> _Section:
+    table, failed = survey.tiles, survey.failed
+    section = _Section("Tiles", [
+        f"{len(table)} tiles of order {survey.plan['tile_order']}, each mapped with a margin of "
+        f"{survey.plan['margin_deg']:.3g} deg, took {table['seconds'].value.sum():.0f} s together."
+    ])
+    rows = [(f"{tile}", text) for tile, text in failed.items()]
+    if rows:
+        section.table(("tile", "error"), rows, "Tiles that failed")
+    rows = [
+        (f"{row['tile']}", f"{row['ra'].value:.2f}", f"{row['dec'].value:+.2f}",
+         f"{row['n_galaxies']:,}", f"{row['n_masked']:,}", f"{row['n_pixels']:,}",
+         f"{row['ny']} × {row['nx']}", f"{row['seconds'].value:.1f}")
+        for row in table[:_MAX_TILES]
+    ]
+    if len(table) > _MAX_TILES:
+        section.texts.append(f"The table has the first {_MAX_TILES} tiles; all are in tiles.ecsv.")
+    section.table(
+        ("tile", "RA (deg)", "Dec (deg)", "galaxies", "masked galaxies", "pixels of the survey",
+         "pixels of the tile", "time (s)"), rows, "Tiles that were mapped",
+    )
+    return section
+
+
+def _seam_section(survey: SurveyMap) -> _Section:
+    section = _Section("Seams between tiles", [
+        "Where two tiles overlap, both have a map of the same sky, and the survey map is their "
+        "weighted mean. The differences of the two maps show how much the map depends on the "
+        "tiling. They hold pixels in which both tiles have a weight of at least 0.1."
+    ])
+    seams: Seams = measure_seams(
+        survey._files, survey._finished_tiles(), survey.plan["tile_order"]
+    )
+    if seams.n_pairs == 0:
+        section.texts.append("No two tiles of this survey overlap.")
+        return section
+    section.table((), [
+        ("Pairs of tiles that overlap", f"{seams.n_pairs}"),
+        ("Pixels compared", f"{seams.n_pixels:,}"),
+        ("Standard deviation of κ in cores of tiles", f"{seams.scatter:.3g}"),
+        ("Standard deviation of κ where tiles overlap", f"{seams.scatter_blended:.3g}"),
+        ("Root mean square of the difference", _share(seams.rms, seams.scatter_blended)),
+        ("Root mean square of the mean difference of a pair",
+         _share(seams.step, seams.scatter_blended)),
+    ])
+    return section
+
+
+def _share(value: float, scatter: float) -> str:
+    """Return a number and its share of the scatter as text."""
+    if not np.isfinite(value):
+        return "unknown"
+    share = f" ({100 * value / scatter:.2g} % of the standard deviation)" if scatter > 0 else ""
+    return f"{value:.2g}{share}"
+
+
+def _null_section(survey: SurveyMap, numbers: MapNumbers) -> _Section:
+    section = _Section("Null tests")
+    if numbers.b_over_error is not None:
+        rms, error = numbers.b_over_error
+        section.texts.append(
+            f"The B-mode has {rms:.3f} ± {error:.3f} times the scatter of the error of κ. Without "
+            "systematic errors it has that of noise, which is 1 for linear estimators."
+            if np.isfinite(error) else f"The B-mode has {rms:.3f} times the scatter of the error."
+        )
+    also = list(survey.settings["also_map"])
+    if not also:
+        section.texts.append(
+            "No other columns were mapped: also_map maps those of the PSF, for example, and this "
+            "page then has their cross-power with κ."
+        )
+    for name in also:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", LensmapWarning)  # the page says it
+                power = survey.cross_power(name, nside=min(survey.nside, _MAX_NSIDE))
+        except ValueError as error:
+            section.texts.append(f"The cross-power of κ with {name} could not be measured: {error}")
+            continue
+        _add_cross_power(section, name, power)
+    return section
+
+
+def _add_cross_power(section: _Section, name: str, power: Any) -> None:
+    """Add the cross-power of kappa with another map to a section."""
+    cross, error = power["cross"], power["cross_err"]
+    pull = np.asarray(cross / error)
+    rows = [
+        (f"{row['ell_low']} to {row['ell_high'] - 1}", f"{row['cross']:.2e}",
+         f"{row['cross_err']:.1e}", f"{row['cross'] / row['cross_err']:+.1f}",
+         f"{row['power_other']:.2e}") for row in power
+    ]
+    section.table(
+        ("multipoles", "cross-power (sr)", "its error", "ratio", f"power of {name} (sr)"), rows,
+        f"Cross-power of κ with {name}",
+    )
+    meta, few = power.meta, ""
+    if meta["n_patches"] < 5:
+        few = f" The survey has only {meta['n_patches']} tiles, so that the errors are unreliable."
+    section.texts.append(
+        f"{name}: χ² = {np.sum(pull**2):.1f} for {len(power)} bins, with errors from a jackknife "
+        f"over {meta['n_patches']} tiles or groups of tiles. The fraction of it in the shear "
+        f"is {meta['leakage']:.3f} ± {meta['leakage_err']:.3f}.{few}"
+    )
+
+
+def _quality_section(numbers: MapNumbers) -> _Section:
+    section = _Section("Quality of the data", [
+        "Means, lowest and highest values over all pixels with data. The maps are in quality.hsp."
+    ])
+    section.table(("", "mean", "lowest", "highest"), [
+        (f"{name}: {text}", *(f"{value:.3g}" for value in numbers.quality[name]))
+        for name, text in QUALITY.items() if name in numbers.quality
+    ])
+    return section
+
+
+def _run_section(survey: SurveyMap) -> _Section:
+    record, settings = provenance(), survey.settings
+    section = _Section("Run")
+    rows = [(name, str(value)) for name, value in settings["parameters"].items()]
+    section.table(("parameter", "value"), rows, settings["estimator"])
+    rows = [
+        (name.replace("_", " "), str(value)) for name, value in settings.items()
+        if name not in ("estimator", "parameters", "catalog", "mask")
+    ]
+    rows.append(("mask", "none" if settings["mask"] is None else "given"))
+    section.table(("setting", "value"), rows, "Settings of the survey")
+    rows = [("lensmap", str(record["lensmap"]))]
+    rows += [(name, str(version)) for name, version in record["versions"].items()]
+    section.table(("package", "version"), rows, f"Versions, {record['date']}")
+    return section
