@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -223,7 +223,7 @@ def shear_profile(
     n_patches = _check_patches(n_patches, errors, len(positions))
     angles = as_angles(bins, z_lens, len(positions), cosmology)
     lenses = Lenses(positions, angles, z_lens, weight)
-    options = {"inverse_sigma_crit": inverse_sigma_crit, "margin": margin,
+    options: dict[str, Any] = {"inverse_sigma_crit": inverse_sigma_crit, "margin": margin,
                "min_probability": min_probability}
     found: PositionSums | None
     if isinstance(catalog, HatsCatalog):

@@ -163,9 +163,9 @@ def _tile_section(survey: SurveyMap) -> _Section:
         f"{len(table)} tiles of order {survey.plan['tile_order']}, each mapped with a margin of "
         f"{survey.plan['margin_deg']:.3g} deg, took {table['seconds'].value.sum():.0f} s together."
     ])
-    rows = [(f"{tile}", text) for tile, text in failed.items()]
-    if rows:
-        section.table(("tile", "error"), rows, "Tiles that failed")
+    if failed:
+        errors = [(f"{tile}", text) for tile, text in failed.items()]
+        section.table(("tile", "error"), errors, "Tiles that failed")
     rows = [
         (f"{row['tile']}", f"{row['ra'].value:.2f}", f"{row['dec'].value:+.2f}",
          f"{row['n_galaxies']:,}", f"{row['n_masked']:,}", f"{row['n_pixels']:,}",

@@ -73,11 +73,11 @@ def measure_seams(files: TileFiles, tiles: Sequence[int], order: int) -> Seams:
     squares, core, blended = _Moments(), _Moments(), _Moments()
     for tile in sorted(tiles):
         parts = {}
-        for one in sorted(mapped & {tile, *map(int, neighbors(order, tile))}):
-            part = files.read(one, tile)
+        for source in sorted(mapped & {tile, *map(int, neighbors(order, tile))}):
+            part = files.read(source, tile)
             if part is not None:
                 good = (part["unmasked"] >= _MIN_UNMASKED) & (part["outside"] < 0.5)
-                parts[one] = {
+                parts[source] = {
                     name: part[name][good] for name in ("index", "weight", "kappa")
                 }
         if tile in parts:

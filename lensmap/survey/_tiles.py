@@ -12,7 +12,7 @@ from scipy.interpolate import RegularGridInterpolator
 from scipy.spatial import cKDTree
 
 from lensmap.sphere import HealpixPixels
-from lensmap.utils import unit_vectors
+from lensmap.utils import import_optional, unit_vectors
 
 __all__ = ["Tile", "TileLattice", "neighbors"]
 
@@ -298,10 +298,8 @@ class TileLattice:
 
 def neighbors(order: int, pixel: int) -> np.ndarray:
     """Return the nested indices of the pixels that touch a HEALPix pixel, increasing, int64."""
-    from astropy_healpix import HEALPix
-
-    with np.errstate(invalid="ignore"):  # corners that have no neighbor
-        found = HEALPix(1 << order, order="nested").neighbours(pixel)
+    hpgeom = import_optional("hpgeom", purpose="a survey map", install="'lensmap[survey]'")
+    found = hpgeom.neighbors(1 << order, pixel, nest=True)
     return np.unique(found[found >= 0]).astype(np.int64)
 
 
