@@ -144,6 +144,7 @@ def test_peaks_of_a_survey_are_those_of_one_flat_map(analyzed):
     assert len(set(table["tile"])) > 2
 
 
+@pytest.mark.slow
 def test_command_takes_the_folder_of_a_survey(analyzed, tmp_path, capsys):
     table, picture = tmp_path / "p.ecsv", tmp_path / "p.png"
     words = ["peaks", str(analyzed.folder), "--threshold", "0.02", "--by", "kappa"]
