@@ -71,7 +71,7 @@ def write_picture(figure: "Figure", path: "PathLike | IO[bytes]", *, tight: bool
         Whether to cut off the empty margin of the figure.
     """
     with _closed_after(figure):
-        figure.savefig(path, dpi=150, bbox_inches="tight" if tight else None)
+        figure.savefig(path, dpi=150, bbox_inches="tight" if tight else None, pad_inches=0.3)
 
 
 @contextmanager

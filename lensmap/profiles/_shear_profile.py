@@ -223,8 +223,10 @@ def shear_profile(
     n_patches = _check_patches(n_patches, errors, len(positions))
     angles = as_angles(bins, z_lens, len(positions), cosmology)
     lenses = Lenses(positions, angles, z_lens, weight)
-    options: dict[str, Any] = {"inverse_sigma_crit": inverse_sigma_crit, "margin": margin,
-               "min_probability": min_probability}
+    options: dict[str, Any] = {
+        "inverse_sigma_crit": inverse_sigma_crit, "margin": margin,
+        "min_probability": min_probability,
+    }
     found: PositionSums | None
     if isinstance(catalog, HatsCatalog):
         survey = SurveySources(catalog, extra_columns_for(inverse_sigma_crit))

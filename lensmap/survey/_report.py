@@ -163,10 +163,10 @@ def _tile_section(survey: SurveyMap) -> _Section:
         f"{len(table)} tiles of order {survey.plan['tile_order']}, each mapped with a margin of "
         f"{survey.plan['margin_deg']:.3g} deg, took {table['seconds'].value.sum():.0f} s together."
     ])
-    if failed:
-        errors = [(f"{tile}", text) for tile, text in failed.items()]
-        section.table(("tile", "error"), errors, "Tiles that failed")
-    rows = [
+    rows = [(f"{tile}", text) for tile, text in failed.items()]
+    if rows:
+        section.table(("tile", "error"), rows, "Tiles that failed")
+    mapped = [
         (f"{row['tile']}", f"{row['ra'].value:.2f}", f"{row['dec'].value:+.2f}",
          f"{row['n_galaxies']:,}", f"{row['n_masked']:,}", f"{row['n_pixels']:,}",
          f"{row['ny']} × {row['nx']}", f"{row['seconds'].value:.1f}")
@@ -176,7 +176,7 @@ def _tile_section(survey: SurveyMap) -> _Section:
         section.texts.append(f"The table has the first {_MAX_TILES} tiles; all are in tiles.ecsv.")
     section.table(
         ("tile", "RA (deg)", "Dec (deg)", "galaxies", "masked galaxies", "pixels of the survey",
-         "pixels of the tile", "time (s)"), rows, "Tiles that were mapped",
+         "pixels of the tile", "time (s)"), mapped, "Tiles that were mapped",
     )
     return section
 
