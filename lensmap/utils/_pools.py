@@ -128,11 +128,13 @@ class _MadePool(_GivenPool):
         self._executor = None
 
     def close(self, running):
-        if self._executor is not None:
+        # A process pool cancels nothing if it is deleted before its thread learns of the shutdown.
+        executor, self._executor = self._executor, None
+        if executor is not None:
             # A process pool that is breaking cannot cancel futures one by one.
-            _shut_down(self._executor, wait=False)
-            self._executor = None
+            _shut_down(executor, wait=False)
         _wait_for_end(running)
+        del executor
 
 
 def _shut_down(executor, *, wait):
