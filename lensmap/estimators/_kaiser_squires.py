@@ -15,6 +15,7 @@ from lensmap.flatsky import (
     convergence_to_shear,
     gaussian_smooth,
     linear_noise,
+    near_data,
     normalized_smooth,
     padded_shape,
     shear_to_convergence,
@@ -36,8 +37,11 @@ __all__ = ["KaiserSquires"]
 # Smoothed weights below this fraction of the largest one are rounding errors.
 _ROUNDING = {"float64": 1e-9, "float32": 1e-5}
 
-# Pixels with less of the smoothing kernel on galaxies than this share are filled.
+# Pixels with less of the smoothing kernel on pixels with galaxies near them are filled.
 _MIN_KERNEL = 0.5
+
+# A pixel without galaxies is part of a hole beyond this distance from one with galaxies, pixels.
+_MAX_DISTANCE = 2.0
 
 # The number of iterations, and the largest padding, of the tiles of a survey.
 _SURVEY_FILL_ITERATIONS = 10
@@ -96,9 +100,9 @@ class KaiserSquires(Estimator):
         The number of iterations in which the shear in holes and beyond the edges of the data is
         replaced by the shear of the convergence of the last iteration; 0 takes it as 0, which makes
         the map too low near holes and turns E-modes into B-modes. Pixels with less than half of the
-        smoothing kernel on galaxies are replaced. They are not unmasked. In a survey of simulated
-        skies with holes of 15 per cent, 10 iterations reduced the B-mode from 20 to 5 per cent of
-        the E-mode. Tiles of a survey take 10 iterations if this is 0.
+        smoothing kernel on data are replaced, and masked. On a simulated sky of 270 square degrees
+        with 15 per cent in holes, without noise, 10 iterations reduced the B-mode from 20 to 5 per
+        cent of the E-mode. Tiles of a survey take 10 iterations if this is 0.
     scheme : {"nearest", "cloud-in-cell"}
         The scheme that assigns galaxies to pixels.
     fill_holes : bool
@@ -277,7 +281,13 @@ class KaiserSquires(Estimator):
         state = _State(sigma, data_support(grid, self.fill_holes, sigma, self.dtype))
         if not self.fill_iterations:
             return state
-        return state._replace(empty=self._empty_pixels(grid, state))
+        empty = self._empty_pixels(grid, state)
+        ny, nx = grid.shape
+        # Filled pixels have values without data of their own.
+        support = state.support._replace(
+            unsupported=state.support.unsupported | empty[:ny, :nx]
+        )
+        return state._replace(empty=empty, support=support)
 
     def invert(self, grid: ShearGrid, state: _State) -> Inversion:
         """Smooth the shear of a grid, and invert it to the convergence.
@@ -324,14 +334,17 @@ class KaiserSquires(Estimator):
     def _empty_pixels(self, grid: ShearGrid, state: _State) -> np.ndarray:
         """Return the pixels of the padded field that are filled with the shear of the map.
 
-        They are those in which less than half of the smoothing kernel lies on galaxies, bool,
-        ``(n_padded_y, n_padded_x)``.
+        They are those in which less than half of the smoothing kernel lies on pixels with galaxies
+        near them, bool, ``(n_padded_y, n_padded_x)``.
         """
-        weight = gaussian_smooth(grid.sum_w.astype(self.dtype, copy=False), state.sigma)
-        typical = np.median(weight[grid.sum_w > 0])
+        occupied = grid.sum_w > 0
+        # Empty pixels between galaxies are no holes.
+        distance = np.sqrt((~grid.mask).sum() / np.count_nonzero(occupied))
+        covered = near_data(occupied, min(distance, _MAX_DISTANCE)) & ~grid.mask
+        share = gaussian_smooth(covered.astype(self.dtype), state.sigma)
         ny, nx = grid.shape
         empty = np.ones(padded_shape(grid.shape, self.padding), dtype=bool)
-        empty[:ny, :nx] = state.support.unsupported | (weight < _MIN_KERNEL * typical)
+        empty[:ny, :nx] = state.support.unsupported | (share < _MIN_KERNEL)
         return empty
 
     def _analytic_noise(self, grid: ShearGrid, sigma: float) -> np.ndarray:

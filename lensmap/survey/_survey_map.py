@@ -277,7 +277,7 @@ class SurveyMap:
         threshold, by, min_separation, troughs, exclude_edges
             As for `lensmap.find_peaks`.
         progress : None, bool or callable
-            Progress report over tiles; see `lensmap.typing`.
+            Progress report over tiles; see ``lensmap.typing``.
 
         Returns
         -------
