@@ -1,6 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`Estimator`: the base class of all estimators, which provides their method ``reconstruct``."""
 
+import hashlib
+import inspect
 import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -378,6 +380,25 @@ class Estimator(Parametrized, ABC):
             By default, the estimator itself.
         """
         return self
+
+    def digest(self) -> str | None:
+        """Return a digest of what decides the map besides the parameters and lensmap itself.
+
+        A run that is resumed with another digest is refused.
+
+        Returns
+        -------
+        str or None
+            The SHA-256 digest of the source code of a class that is not part of lensmap. None for
+            classes of lensmap, and if the source code is not known.
+        """
+        if type(self).__module__.partition(".")[0] == "lensmap":
+            return None
+        try:
+            source = inspect.getsource(type(self))
+        except (OSError, TypeError):  # a class of an interactive session
+            return None
+        return hashlib.sha256(source.encode()).hexdigest()
 
     # --- the work ---------------------------------------------------------------------------
 

@@ -317,6 +317,19 @@ class CNNReconstructor(Estimator):
             pixels, crop = extended_frame(pixels, frame, catalog.ra, catalog.dec, reach)
         return Target(pixels, wcs, crop if own_pixels else None)
 
+    def digest(self) -> str | None:
+        """Return a digest of the weights of the network.
+
+        Returns
+        -------
+        str or None
+            The SHA-256 digest of the weights of a network that is given by its name or file. None
+            for other networks.
+        """
+        if isinstance(self.network, (str, Path)):
+            return _card(self.network).get("sha256")
+        return super().digest()
+
     def survey_pixel_scale(self, density: float) -> u.Quantity:
         """Return the side of the pixels of the tiles of a survey, if the user gives none.
 

@@ -108,6 +108,7 @@ class SurveyRun:
         settings = {
             "estimator": type(estimator).__name__,
             "parameters": to_plain(estimator.describe_params()),
+            "estimator_sha256": estimator.digest(),
             "mask": None if self._mask is None else _digest(exact_dumps(self._mask)),
             "also_map": {name: list(pair) for name, pair in also.items()},
             "large_scales": large_scales,

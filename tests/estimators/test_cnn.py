@@ -377,3 +377,11 @@ def test_wcs_is_not_changed(catalog):
     before = wcs.to_header_string()
     CNNReconstructor().reconstruct(catalog, wcs)
     assert wcs.to_header_string() == before and wcs.array_shape == MODEL.shape
+
+
+def test_digest_is_that_of_the_weights():
+    from lensmap.networks import read_card
+
+    digests = [CNNReconstructor(network=name).digest() for name in ("lensmap", "cha2025")]
+    assert digests == [read_card(name)["sha256"] for name in ("lensmap", "cha2025")]
+    assert len(set(digests)) == 2

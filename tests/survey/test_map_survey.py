@@ -144,6 +144,13 @@ def test_other_settings_are_refused(survey, source):
                    also_map="psf_e1,psf_e2", **WHOLE)
 
 
+def test_other_code_or_weights_of_the_estimator_are_refused(plain, source, monkeypatch):
+    assert MeanShear().digest() != KS.digest() is None
+    monkeypatch.setattr(KaiserSquires, "digest", lambda self: "of other weights")
+    with pytest.raises(ValueError, match="estimator_sha256"):
+        map_survey(source, KS, plain.folder, **OPTIONS)
+
+
 def test_lost_tiles_are_mapped_again_with_the_same_bits(survey, source, whole):
     path = survey.folder / "tiles" / f"{survey.tiles['tile'][1]:06d}.npz"
     path.unlink()
