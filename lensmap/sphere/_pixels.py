@@ -124,6 +124,8 @@ class HealpixPixels:
         `numpy.ndarray`
             The nested indices of the pixels, int64, ``(n,)``.
         """
+        if np.size(lon) == 0:  # which older releases of ducc0 refuse
+            return np.empty(np.shape(lon), np.int64)
         angles = np.stack([90 - np.asarray(lat, float), np.mod(np.asarray(lon, float), 360)], -1)
         return self._nested.ang2pix(np.radians(angles), nthreads=n_threads())
 
@@ -140,13 +142,18 @@ class HealpixPixels:
         lon, lat : `numpy.ndarray`
             Longitude and latitude in the frame of the sphere, degrees, ``(n,)``.
         """
-        angles = np.degrees(self._nested.pix2ang(np.asarray(index, np.int64), nthreads=n_threads()))
+        index = np.asarray(index, np.int64)
+        if index.size == 0:
+            return np.empty(index.shape), np.empty(index.shape)
+        angles = np.degrees(self._nested.pix2ang(index, nthreads=n_threads()))
         return angles[..., 1], 90 - angles[..., 0]
 
     def to_ring(self, index: ArrayLike) -> np.ndarray:
         """Return the indices in the ring scheme of pixels with nested indices, int64, ``(n,)``."""
-        return self._nested.nest2ring(np.asarray(index, np.int64), nthreads=n_threads())
+        index = np.asarray(index, np.int64)
+        return self._nested.nest2ring(index, nthreads=n_threads()) if index.size else index
 
     def from_ring(self, index: ArrayLike) -> np.ndarray:
         """Return the nested indices of pixels with indices in the ring scheme, int64, ``(n,)``."""
-        return self._nested.ring2nest(np.asarray(index, np.int64), nthreads=n_threads())
+        index = np.asarray(index, np.int64)
+        return self._nested.ring2nest(index, nthreads=n_threads()) if index.size else index
