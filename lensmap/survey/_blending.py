@@ -68,7 +68,8 @@ def blend(
     -------
     dict or None
         Arrays ``(n_pixels,)``: float32 maps with NaN in pixels without a value, ``counts`` and
-        ``mask``, True in masked pixels of the footprint. None if no pixel has data.
+        ``mask``, True in pixels without a value. ``unmasked`` is finite in the footprint, masked
+        pixels included. None if no pixel has data.
     """
     parts = [part for one in sources if (part := files.read(one, tile)) is not None]
     parts = [part for part in (_inside(part) for part in parts) if len(part["index"])]
@@ -87,7 +88,7 @@ def blend(
         layers["error"] = blender.error()
     layers["n_tiles"] = blender.n_tiles
     layers["counts"] = blender.counts
-    layers["mask"] = blender.in_footprint & ~blender.has_value
+    layers["mask"] = ~blender.has_value
     return layers
 
 
@@ -110,14 +111,12 @@ class _Blender:
 
     def __init__(self, parts: list[dict[str, np.ndarray]], n_pixels: int) -> None:
         self._parts, self._n = parts, n_pixels
-        self.in_footprint = np.zeros(n_pixels, dtype=bool)
         self.counts = np.zeros(n_pixels, dtype=np.int32)
         self.n_tiles = np.zeros(n_pixels, dtype=np.float32)
         total = np.zeros(n_pixels)
         everywhere = np.zeros(n_pixels)
         for part in parts:
             index = part["index"]
-            self.in_footprint[index] = True
             self.counts[index] += part["counts"]
             self.n_tiles[index] += 1
             everywhere[index] += part["weight"]

@@ -69,7 +69,7 @@ def map_numbers(blocks: Iterable[Block]) -> MapNumbers:
         numbers.layers = tuple(layers)
         good = np.isfinite(layers["kappa"])
         numbers.n_pixels += int(good.sum())
-        numbers.n_masked += int(layers["mask"].sum())
+        numbers.n_masked += int((layers["mask"] & np.isfinite(layers["unmasked"])).sum())
         kappa = layers["kappa"][good].astype(float)
         error = layers["error"][good].astype(float) if "error" in layers else np.zeros(len(kappa))
         sums += [len(kappa), kappa.sum(), np.sum(kappa**2), np.sum(error**2)]

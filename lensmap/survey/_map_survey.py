@@ -244,6 +244,11 @@ def open_run(
             f"{type(estimator).__name__}, which works on the sphere",
             "call its reconstruct for a map of the sphere, or use KaiserSquires or WienerFilter",
         )
+    also = check_also(also_map)
+    if also and not estimator.linear:
+        raise ParameterError(
+            "also_map", "used with a linear method, such as ks or wiener", type(estimator).__name__,
+        )
     if nside is not None:
         nside = HealpixPixels(nside).nside
     if tile_order is not None:
@@ -253,7 +258,7 @@ def open_run(
     return SurveyRun(
         source, estimator, folder, nside=nside,
         pixel_scale=check_angle(pixel_scale, "pixel_scale", allow_none=True), mask=mask,
-        also=check_also(also_map), large_scales=bool(large_scales), tile_order=tile_order,
+        also=also, large_scales=bool(large_scales), tile_order=tile_order,
         margin=check_angle(margin, "margin"), dither=int(check_choice(dither, "dither", (1, 4))),
         lattice=(_check_offset(offset), check_angle(turn, "turn", allow_zero=True)),
         update=bool(update), workers=workers, executor=executor, progress=progress,

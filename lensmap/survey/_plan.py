@@ -27,6 +27,9 @@ _ELL_HALF = 3.82
 _MAX_SIDE = 2600
 _ORDERS = (3, 4, 5)
 
+# HealSparse files have no coarser pixels than these within their coverage pixels.
+_MIN_NSIDE = 128
+
 # Memory of a worker, bytes: for each pixel of a tile and for each galaxy that it reads.
 _BYTES_PER_PIXEL = 420.0
 _BYTES_PER_GALAXY = 130.0
@@ -147,6 +150,8 @@ def make_plan(
     order = default_order(scale, width) if tile_order is None else tile_order
     check_margin(estimator, pixel_scale, order, margin)
     nside = default_nside(pixel_scale) if nside is None else HealpixPixels(nside).nside
+    if nside < _MIN_NSIDE:
+        raise ParameterError("nside", f"at least {_MIN_NSIDE} for a survey map", str(nside))
     tiles = tile_pixels(footprint, order)
     ny, nx = Tile(order, tiles[0], width).lattice(scale).shape
     tile_area = ny * nx * scale**2
@@ -181,10 +186,11 @@ def default_nside(pixel_scale: u.Quantity) -> int:
 
 def default_order(scale: float, margin: float) -> int:
     """Return the order of tiles of pixels with a side of ``scale`` degrees."""
-    for order in _ORDERS:
+    orders = [order for order in _ORDERS if _size(order) > margin] or [_ORDERS[0]]
+    for order in orders:
         if (1.25 * _size(order) + 2 * margin) / scale <= _MAX_SIDE:
             return order
-    return _ORDERS[-1]
+    return orders[-1]
 
 
 def check_margin(

@@ -18,6 +18,7 @@ from astropy import units as u
 from lensmap.catalog import HatsCatalog
 from lensmap.estimators import Estimator
 from lensmap.masks import SkyMask
+from lensmap.sphere import HealpixPixels
 from lensmap.survey._freeze import (
     fits_a_model,
     frozen_without_fit,
@@ -25,7 +26,7 @@ from lensmap.survey._freeze import (
     measure_tile,
 )
 from lensmap.survey._frozen import FrozenFile, packed, unpacked
-from lensmap.survey._large_scales import NSIDE, sphere_pixels
+from lensmap.survey._large_scales import NSIDE
 from lensmap.survey._further_files import (
     check_nside,
     check_products,
@@ -40,11 +41,13 @@ from lensmap.survey._survey_map import KIND, SCHEMA, SurveyMap, write_tile_table
 from lensmap.survey._tile_files import TileFiles
 from lensmap.survey._tile_map import TileTask, map_tile
 from lensmap.utils import (
+    CatalogWarning,
     IncompleteRunError,
     MapWarning,
     ParameterError,
     RunFolder,
     exact_dumps,
+    list_names,
     run_tasks,
     to_plain,
     warn_user,
@@ -61,6 +64,9 @@ _FROZEN = "frozen"
 
 #: The folder of the maps of tiles.
 TILES = "tiles"
+
+# A region is tested in pixels of this many orders above those of the map of the sphere.
+_REGION_STEPS = 3
 
 # Memory for the scan of one row of a partition, bytes.
 _BYTES_PER_ROW = 400.0
@@ -99,6 +105,7 @@ class SurveyRun:
         self._also, self._large_scales = also, large_scales
         self._given_order, self._margin, self._dither = tile_order, margin, dither
         self._offset, self._turn = lattice
+        self._keeps_numbers = False  # those of the catalog before an update
         self._update, self._progress = update, progress
         self._plan: Plan | None = None
         self._work: dict[str, Any] = {"workers": workers, "executor": executor}
@@ -128,9 +135,7 @@ class SurveyRun:
         )
         try:
             self.source: HatsCatalog = as_source(
-                source, self.folder, catalog, tuple(
-                    dict.fromkeys(name for pair in also.values() for name in pair)
-                ), update=update, progress=progress, **self._work,
+                source, self.folder, catalog, also, update=update, progress=progress, **self._work,
             )
         except BaseException:
             self.folder.close()
@@ -212,13 +217,16 @@ class SurveyRun:
             density=scan.density, pixel_scale=scale, nside=nside, tile_order=order,
             margin=self._margin,
         )
+        kind = self._estimator.chosen_uncertainty
         self.folder.note("plan", {
             "nside": plan.nside, "pixel_scale_arcmin": plan.pixel_scale.to_value(u.arcmin),
             "tile_order": plan.tile_order, "margin_deg": plan.margin.to_value(u.deg),
             "tiles": list(plan.tiles), "n_galaxies": plan.n_galaxies,
             "n_masked": scan.n_masked, "n_left_out": scan.n_left_out,
             "area_deg2": plan.area.to_value(u.deg**2), "density_per_arcmin2": plan.density,
-            "memory_bytes": plan.memory, "disk_bytes": plan.disk, **scan.facts,
+            "memory_bytes": plan.memory, "disk_bytes": plan.disk,
+            "quantity": self._estimator.quantity,
+            "uncertainty": None if kind is None else kind.meaning, **scan.facts,
         })
         return plan
 
@@ -250,7 +258,13 @@ class SurveyRun:
             )
         if damaged:
             self.source = self.source.without(sorted(map(int, damaged)))
-        return Scan((self.folder.load(number, _SCAN) for number in good), NSIDE, sigma_e)
+        scan = Scan((self.folder.load(number, _SCAN) for number in good), NSIDE, sigma_e)
+        if missing and scan.n_left_out:
+            warn_user(
+                f"{scan.n_left_out} of {scan.n_left_out + scan.n_galaxies} rows are left out",
+                CatalogWarning, "rows_left_out",
+            )
+        return scan
 
     def _damaged(self) -> dict[str, str]:
         """Return the errors of the partitions that cannot be read, by their numbers."""
@@ -271,7 +285,17 @@ class SurveyRun:
                 )
             self.folder.remove(_SCAN)
             self.folder.remove(_MODELS)
+            self._keeps_numbers = True
         self.folder.note("source", digests)
+        settings = to_plain(self.source.settings)
+        known = self.folder.notes("reading")
+        if known and known != settings:
+            names = [name for name in settings if settings[name] != known.get(name)]
+            raise ParameterError(
+                "source", f"read as when the map in {str(self.folder.path)!r} was begun",
+                f"with another {list_names(names, quoted=False)}", "use another folder",
+            )
+        self.folder.note("reading", settings)
 
     def _task(self, plan: Plan) -> TileTask:
         """Return what all tiles share; what is fitted to the survey is fitted, if it was not."""
@@ -288,8 +312,12 @@ class SurveyRun:
             turn=self._turn.to_value(u.deg),
         )
         path = self._path / "data" / _FROZEN / "000000.npz"
-        if self.folder.missing(1, _FROZEN):
+        read = {"partitions": [f"{part.order}/{part.pixel}" for part in self.source.partitions]}
+        fitted = self.folder.notes("fitted")
+        if self.folder.missing(1, _FROZEN) or (fitted != read and not self._keeps_numbers):
+            # Partitions that could not be read before count now, or the reverse.
             self._freeze(task, plan)
+        self.folder.note("fitted", read)
         frozen = FrozenFile.of(path)
         files = TileFiles(task.files.folder, self._stamp(plan, frozen))
         return dataclasses.replace(task, frozen=frozen, files=files)
@@ -373,17 +401,22 @@ class SurveyRun:
         from astropy.coordinates import SkyCoord
 
         mask = region if isinstance(region, SkyMask) else SkyMask(region)
-        footprint = self._scan.footprint
-        lon, lat = sphere_pixels().centers(footprint)
-        inside = mask.excluded_sky(SkyCoord(lon, lat, unit="deg"))
-        steps = 2 * (sphere_pixels().order - plan.tile_order)
-        tiles = sorted({int(pixel) for pixel in footprint[inside] >> steps})
+        # Pixels of 1.7 arcmin, so that a small region does not fall between their centers.
+        n = 4**_REGION_STEPS
+        fine = HealpixPixels(NSIDE << _REGION_STEPS)
+        steps = 2 * (fine.order - plan.tile_order)
+        tiles: set[int] = set()
+        for coarse in np.array_split(self._scan.footprint, 1 + len(self._scan.footprint) // 4096):
+            pixels = (coarse[:, np.newaxis] * n + np.arange(n)).ravel()
+            lon, lat = fine.centers(pixels)
+            inside = mask.excluded_sky(SkyCoord(lon, lat, unit="deg"))
+            tiles |= {int(pixel) for pixel in np.unique(pixels[inside] >> steps)}
         if not tiles:
             raise ParameterError(
                 "only", "a region with galaxies of the survey", "one without",
                 "check the region, and its frame",
             )
-        return tiles
+        return sorted(tiles)
 
     def _stamp(self, plan: Plan, frozen: FrozenFile) -> str:
         """Return the text that identifies the run in the files of its tiles."""
@@ -410,7 +443,9 @@ class SurveyRun:
             return
         remedy = ""
         if in_files or damaged:
-            remedy = "; when the files are repaired, map the tiles that change by update=True"
+            remedy = (
+                "; when the files are repaired, the option to update maps the tiles that change"
+            )
         raise IncompleteRunError(
             f"{' and '.join(parts)}{f' (first error: {first})' if first else ''}; the map of the "
             f"others is in the folder {str(self.folder.path)!r}, and the same call tries what "

@@ -19,6 +19,7 @@ from lensmap.grid import (
 )
 from lensmap.masks import SkyMask
 from lensmap.sphere import HealpixPixels
+from lensmap.utils import without_warnings
 
 __all__ = ["Scan", "ScanTask", "scan_partition"]
 
@@ -68,7 +69,8 @@ def scan_partition(task: ScanTask, number: int) -> dict[str, Any]:
         The record of the partition, of arrays. ``n`` is its number of galaxies.
     """
     part = task.source.partitions[number]
-    catalog = task.source.within_pixels(part.order, [part.pixel])
+    with without_warnings("rows_left_out"):  # the run warns once
+        catalog = task.source.within_pixels(part.order, [part.pixel])
     if catalog is None:
         return {"n": np.array(0)}
     on = SphericalPixels.around([catalog], HealpixPixels(task.nside), task.mask)

@@ -6,14 +6,14 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lensmap.catalog import HatsCatalog, ShearCatalog, partition_catalog
+from lensmap.catalog import HatsCatalog, ShearCatalog, convention_signs, partition_catalog
 from lensmap.survey._tiles import Tile
 from lensmap.utils import (
     IncompleteRunError,
@@ -46,7 +46,7 @@ def as_source(
     source: Any,
     folder: RunFolder,
     settings: dict[str, Any],
-    extra_columns: Sequence[str],
+    also: Mapping[str, tuple[str, str]],
     *,
     update: bool = False,
     progress: Any = None,
@@ -62,8 +62,8 @@ def as_source(
         The folder of the survey.
     settings : dict
         Parameters of `lensmap.ShearCatalog`.
-    extra_columns : sequence of str
-        The columns that are mapped besides the shear.
+    also : dict
+        The pairs of columns that are mapped besides the shear, by the names of their maps.
     update, progress
         As for `map_survey`.
     **work
@@ -79,6 +79,7 @@ def as_source(
     TypeError, ValueError
         If the source or its columns cannot be used, or positions are not ICRS.
     """
+    extra_columns = _columns_of(also)
     path = _path_in_lsdb(source)
     if path is not None:
         source = path
@@ -90,7 +91,7 @@ def as_source(
             )
         found = source
     elif isinstance(source, ShearCatalog):
-        found = _of_catalog(source, folder, settings, extra_columns)
+        found = _of_catalog(source, folder, settings, also)
     elif isinstance(source, (str, PathLike)) and Path(source).is_dir():
         found = HatsCatalog(source, **settings)
     else:
@@ -234,11 +235,16 @@ def _replaced(target: Path, partitioned: Callable[[Path], HatsCatalog]) -> None:
         raise problem
 
 
+def _columns_of(also: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Return the columns of pairs, each once."""
+    return list(dict.fromkeys(name for pair in also.values() for name in pair))
+
+
 def _of_catalog(
     catalog: ShearCatalog,
     folder: RunFolder,
     settings: dict[str, Any],
-    extra_columns: Sequence[str],
+    also: Mapping[str, tuple[str, str]],
 ) -> HatsCatalog:
     """Write a catalog in memory to a HATS folder, if it is not there yet."""
     if settings:
@@ -251,9 +257,15 @@ def _of_catalog(
     if folder.notes(_CATALOG_NOTES) != digest:
         with temporary_folder("lensmap-catalog-", folder.path) as temporary:
             path = Path(temporary, "catalog.fits")
-            catalog.table.write(path)
+            table = catalog.table
+            # The ellipticities are celestial; other columns are as in the table of the user.
+            for pair in also.values():
+                for name, sign in zip(pair, convention_signs(catalog.convention), strict=True):
+                    if sign < 0 and name in table.colnames:
+                        table[name] = -table[name]
+            table.write(path)
             partition_catalog(
-                [path], target, keep=tuple(extra_columns), name=folder.path.name, workers=1,
+                [path], target, keep=tuple(_columns_of(also)), name=folder.path.name, workers=1,
                 overwrite=True, frame=catalog.frame,
             )
         folder.note(_CATALOG_NOTES, digest)

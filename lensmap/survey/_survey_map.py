@@ -198,7 +198,7 @@ class SurveyMap:
         order = HealpixPixels(self.nside).order
         for block in self.blocks():
             layers = block.layers
-            used = np.flatnonzero(np.isfinite(layers["kappa"]) | layers["mask"])
+            used = np.flatnonzero(np.isfinite(layers["unmasked"]))  # the footprint
             first = block.pixel << (2 * (order - block.order))
             parts.setdefault("index", []).append(first + used)
             for name in ("kappa", "kappa_b", "error", "counts", "mask"):
@@ -221,7 +221,7 @@ class SurveyMap:
     def meta(self) -> dict[str, Any]:
         """What the files of the map record about it."""
         meta = {
-            "estimator": self.settings["estimator"], "quantity": "kappa",
+            "estimator": self.settings["estimator"], "quantity": self._plan["quantity"],
             "parameters": self.settings["parameters"], "nside": self.nside,
             "convention": self._plan["convention"], "kind": self._plan["kind"],
             "frame": self._plan["frame"], "survey": self._plan["survey"],

@@ -14,7 +14,13 @@ import numpy as np
 from astropy import units as u
 from scipy.special import ndtr, stdtrit
 
-from lensmap.catalog import Calibration, HatsCatalog, ShearCatalog, galaxy_keys
+from lensmap.catalog import (
+    Calibration,
+    HatsCatalog,
+    ShearCatalog,
+    convention_signs,
+    galaxy_keys,
+)
 from lensmap.estimators import Estimator, check_inversion, mask_of
 from lensmap.grid import MapPixels, PixelAssignment, PixelFrame, ShearGrid
 from lensmap.masks import SkyMask
@@ -31,6 +37,9 @@ __all__ = ["TileTask", "bin_tile", "map_tile"]
 
 # Galaxies are read in pixels of this many orders above that of the tile.
 _READ_STEPS = 4
+
+# Ellipticities of galaxies and stars are below this; larger values are placeholders.
+_MAX_VALUE = 10.0
 
 # The pixels of the lattice that are kept around the galaxies.
 _ROOM_PIXELS = 32
@@ -122,7 +131,11 @@ def map_tile(task: TileTask, item: tuple[int, str]) -> dict[str, Any]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         layers, facts = _TileMap(task, pixel).layers()
-    facts["warnings"] = sorted({str(one.message) for one in caught})
+    # Rows that are left out were reported for the whole catalog.
+    facts["warnings"] = sorted({
+        str(one.message) for one in caught
+        if getattr(one.message, "code", None) != "rows_left_out"
+    })
     facts["galaxies"] = digest
     facts["stamp"] = task.files.stamp
     task.files.write(pixel, task.order, HealpixPixels(task.nside).order, layers, facts)
@@ -304,22 +317,44 @@ class _TileMap:
         if plain.uncertainty is not None:
             plain = plain.replace(uncertainty=None)
         for name, (first, second) in self.task.also.items():
-            one, two = (self.assignment.column(column) for column in (first, second))
-            assert one is not None and two is not None
-            values = self.assignment.to_pixel_basis(np.asarray(one), np.asarray(two))
-            if self.assignment.weight is not None:
-                values = values * self.assignment.weight
-            real, imaginary = self.assignment.sums(
-                values.real.astype(float), values.imag.astype(float)
-            )
+            sum_we, sum_w = self._sums_of(first, second)
             # These are not shears: no response and no bias apply to them.
             grid = dataclasses.replace(
-                self.grid, sum_we=real + 1j * imaginary, sum_wc=None,
-                calibration=Calibration(sum_w=float(self.grid.sum_w.sum())),
+                self.grid, sum_we=sum_we, sum_w=sum_w, sum_wc=None,
+                calibration=Calibration(sum_w=float(sum_w.sum())),
             )
-            grid.__dict__["pixel_frame"] = self.grid.pixel_frame
+            grid.__dict__.update(
+                pixel_frame=self.grid.pixel_frame, noise_sum=self.grid.noise_sum
+            )
             planes[name] = plain.invert(grid, self.state).kappa
         return planes
+
+    def _sums_of(self, first: str, second: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the sums of weight times a spin-2 quantity, and of weights, in each pixel.
+
+        ``first`` and ``second`` are its columns, in the convention of the ellipticities. Galaxies
+        without a value count in neither sum.
+        """
+        signs = convention_signs(self.task.source.convention)
+        one: np.ndarray
+        two: np.ndarray
+        one, two = (
+            sign * np.asarray(np.ma.filled(np.ma.asarray(values, float), np.nan))
+            for sign, values in zip(
+                signs, map(self.assignment.column, (first, second)), strict=True
+            )
+        )
+        known = (np.abs(one) < _MAX_VALUE) & (np.abs(two) < _MAX_VALUE)  # False for NaN
+        weight = known.astype(float)
+        if self.assignment.weight is not None:
+            weight *= self.assignment.weight
+        values = self.assignment.to_pixel_basis(
+            np.where(known, one, 0.0), np.where(known, two, 0.0)
+        )
+        real, imaginary, total = self.assignment.sums(
+            values.real * weight, values.imag * weight, weight
+        )
+        return real + 1j * imaginary, total
 
     def _counts(self, pixels: HealpixPixels, index: np.ndarray) -> dict[str, np.ndarray]:
         """Return the galaxy counts of the pixels of the tile itself; 0 in other pixels."""

@@ -90,6 +90,7 @@ _PYTHON_ONLY = {
     "networks/models/_large_kernel.py": "padding='",  # of a Keras layer
     "networks/_network.py": "inputs=0",  # of an Architecture
     "simulate/clusters/_field.py": "cluster=0",  # of a Filament
+    "survey/products/_blocks.py": "frame='icrs'",  # of HealpixPixels
     "utils/_plain_hdf5.py": "expand_external=True",  # of h5py
     "validation/_setup.py": "z_source=0",  # of a sky
 }

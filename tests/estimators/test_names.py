@@ -15,6 +15,8 @@ from astropy import units as u
 from lensmap import CNNReconstructor, KaiserSquires, MaskedCNN, WienerFilter
 from lensmap.estimators import (
     Estimator,
+    SphericalKaiserSquires,
+    SphericalWiener,
     available_estimators,
     get_estimator,
     load_estimators,
@@ -29,7 +31,8 @@ from lensmap.utils import (
 )
 
 OWN = {"ks": KaiserSquires, "wiener": WienerFilter, "cnn": CNNReconstructor,
-       "masked-cnn": MaskedCNN}
+       "masked-cnn": MaskedCNN, "sphere-ks": SphericalKaiserSquires,
+       "sphere-wiener": SphericalWiener}
 
 
 def test_own_names():
@@ -278,7 +281,7 @@ print(flat, np.unique(kappa.data), kappa.meta["estimator"], flat.options[0].type
 """)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == [
-        "['ks', 'wiener', 'cnn', 'masked-cnn', 'flat']",
+        "['ks', 'wiener', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat']",
         "flatmaps is loaded",  # when it is used, and not before
         "Flat(value=0.25) [0.25] Flat <class 'float'>",
     ]
@@ -315,7 +318,9 @@ for name in ("flat", "ks"):
 """)
     assert run.returncode == 0, run.stderr
     names, flat, ks = run.stdout.splitlines()
-    assert names == "['ks', 'wiener', 'cnn', 'masked-cnn', 'flat'] WienerFilter()"
+    assert names == (
+        "['ks', 'wiener', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat'] WienerFilter()"
+    )
     assert "'flat' is registered by flatmaps and by plainmaps" in flat
     assert "'ks' is registered by lensmap and by flatmaps" in ks
 
@@ -345,7 +350,7 @@ for one in caught:
     lines = [line for line in run.stdout.splitlines() if not line.endswith("is loaded")]
     assert lines[0].endswith("'broken', 'flat', 'none', 'number', 'odd'] KaiserSquires()")
     assert lines[1:4] == [
-        "['ks', 'wiener', 'cnn', 'masked-cnn', 'flat']",
+        "['ks', 'wiener', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat']",
         "['broken_plugin']",
         "the estimator 'broken' of the package brokenmaps cannot be loaded: the preceding warning "
         "states the cause",

@@ -15,6 +15,8 @@ from lensmap.networks.training import _field_set
 from lensmap.provenance._schemas import _violations, record_violations, settings_violations
 from lensmap.simulate import _field_folder
 from lensmap.simulate.sky import _simulate_sky
+from lensmap.survey import _run
+from lensmap.survey._survey_map import KIND, SCHEMA
 from lensmap.validation import _records
 
 # The keywords that `_violations` knows, and those without an effect.
@@ -123,6 +125,8 @@ def test_the_schema_has_the_numbers_of_all_runs():
         kinds[kind] = {**VALIDATION, "run": kind, "schema": module._SCHEMA,
                        "algorithm": module._ALGORITHM}
         assert settings_violations(kinds[kind]) == []
+    kinds[KIND] = {**VALIDATION, "run": KIND, "schema": SCHEMA, "algorithm": _run._ALGORITHM}
+    assert settings_violations(kinds[KIND]) == []
     assert sorted(kinds) == sorted(
         SCHEMAS["$defs"]["run_settings"]["properties"]["run"]["enum"]
     )

@@ -56,7 +56,9 @@ def test_masked_pixels_of_all_tiles_are_masked_within_the_footprint(blended):
     unmasked = np.where(np.arange(N) < 10, 0.0, 1.0)
     outside = np.where(np.arange(N) >= 200, 1.0, 0.0)
     layers = blended(part(1.0, 1.0, unmasked=unmasked, outside=outside))
-    assert layers["mask"][:10].all() and not layers["mask"][10:].any()
+    assert layers["mask"][:10].all() and not layers["mask"][10:200].any()
+    assert layers["mask"][200:].all()  # outside, as products need it
+    assert np.isfinite(layers["unmasked"]).tolist() == [i < 200 for i in range(N)]
     assert np.isnan(layers["kappa"][:10]).all() and np.isnan(layers["kappa"][200:]).all()
     assert np.isfinite(layers["kappa"][10:200]).all()
 

@@ -3,6 +3,7 @@
 
 import warnings
 
+import healsparse
 import numpy as np
 import pytest
 from astropy import units as u
@@ -10,7 +11,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from small_survey import galaxies, kappa_at, write_survey
 
-from lensmap import KaiserSquires, ShearCatalog, WienerFilter
+from lensmap import CNNReconstructor, KaiserSquires, ShearCatalog, WienerFilter
 from lensmap.catalog import HatsCatalog
 from lensmap.estimators import Estimator, Inversion
 from lensmap.grid import tangent_wcs
@@ -127,6 +128,38 @@ def test_products_and_cutout(survey, whole):
     survey.write(survey.folder / "all.fits")
     again = type(whole).read(survey.folder / "all.fits")
     np.testing.assert_allclose(again.data[~again.mask], whole.data[~whole.mask])
+
+
+def test_footprint_is_the_unmasked_area(survey, whole):
+    footprint = healsparse.HealSparseMap.read(str(survey.folder / "footprint.hsp"))
+    np.testing.assert_array_equal(
+        np.sort(footprint.valid_pixels), whole.index[~whole.mask]
+    )
+
+
+@pytest.mark.parametrize("in_memory", [False, True])
+def test_other_columns_follow_the_convention_of_the_ellipticities(tmp_path, in_memory):
+    columns = galaxies(side=2.0, density=1.0)
+    mirrored = {name: -v if name in ("e2", "psf_e2") else v for name, v in columns.items()}
+    mirrored["psf_e1"] = np.where(np.arange(len(mirrored["ra"])) == 7, np.nan, mirrored["psf_e1"])
+    maps = []
+    options = {**OPTIONS, "tile_order": 5, "margin": 0.8 * u.deg, "also_map": "psf_e1,psf_e2"}
+    for name, table, convention in (
+        ("one", columns, "celestial"), ("two", mirrored, "euclidean")
+    ):
+        source = ShearCatalog(
+            Table(table), convention=convention, kind="shear",
+            extra_columns=("psf_e1", "psf_e2"),
+        )
+        if not in_memory:
+            Table(table).write(tmp_path / f"{name}.fits")
+            source = tmp_path / f"{name}.fits"
+            options |= {"convention": convention, "kind": "shear"}
+        maps.append(layers_of(map_survey(source, KS, tmp_path / name, **options)))
+    one, two = maps
+    for name in ("kappa", "psf_e"):
+        # The missing value of one galaxy changes little, and nothing far away.
+        assert np.std(one[name] - two[name]) < 0.01 * np.std(one[name])
 
 
 def test_same_call_keeps_what_is_finished(survey, source, monkeypatch):
@@ -283,6 +316,7 @@ def test_noise_of_blended_zones_is_that_of_the_maps(tmp_path):
 
 
 BAD = [
+    ({"nside": 64}, ValueError, "nside must be at least 128"),
     ({"nside": 1000}, ValueError, "nside must be a power of 2"),
     ({"margin": 5 * u.deg}, ValueError, "margin must be smaller than a tile of order 4"),
     ({"tile_order": 9}, ValueError, "tile_order must be from 0 to 7"),
@@ -300,6 +334,17 @@ BAD = [
 def test_bad_input_is_one_clear_error(source, tmp_path, options, error, message):
     with pytest.raises(error, match=message):
         map_survey(source, KS, tmp_path / "bad", **{**OPTIONS, **options})
+
+
+def test_other_columns_need_a_linear_method(source, tmp_path):
+    with pytest.raises(ValueError, match="also_map must be used with a linear method"):
+        map_survey(source, CNNReconstructor(), tmp_path / "cnn", also_map="psf_e1,psf_e2")
+
+
+def test_other_settings_of_the_catalog_are_refused(plain, source):
+    other = HatsCatalog(source.folder, where="redshift < 1")
+    with pytest.raises(ValueError, match="with another where"):
+        map_survey(other, KS, plain.folder, **OPTIONS)
 
 
 def test_estimators_for_the_sphere_are_refused(source, tmp_path):

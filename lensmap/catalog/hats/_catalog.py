@@ -127,6 +127,7 @@ class HatsCatalog:
         self._files = HatsFolder(folder)
         self.folder = self._files.folder
         decision = decide(self._files.table(), columns, given)
+        self._response = decision.declared.response
         declared = decision.declared
         decision.choice.warn()
         self.convention, self.kind, self.frame = declared.convention, declared.kind, declared.frame
@@ -144,6 +145,15 @@ class HatsCatalog:
     def partitions(self) -> tuple[Partition, ...]:
         """The partitions along the nested curve: ``order``, ``pixel``, ``n_rows``, ``paths``."""
         return self._files.partitions
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings with which the folder is read, for records of runs."""
+        return {
+            "columns": self.column_names, "convention": str(self.convention), "kind": self.kind,
+            "frame": self.frame, "response": self._response, "where": self.where,
+            "max_ellipticity": self.max_ellipticity,
+        }
 
     @property
     def colnames(self) -> list[str]:

@@ -538,7 +538,10 @@ class TestAfterTheFact:
         assert "--hdu must be the number or name of one table in 'cat.fits', not 7" in error
         assert not (folder / "k.fits").exists()
 
-    def test_a_check_that_cannot_be_made_stops_nothing(self, folder, capsys):
+    def test_a_check_that_cannot_be_made_stops_nothing(self, folder, capsys, monkeypatch):
+        monkeypatch.setattr(
+            "lensmap.cli._convention_check._test", lambda *args, **kwargs: (None, "it cannot")
+        )
         make_table(n=2, ra=np.array([10.0, 170.0]), dec=np.zeros(2)).write("wide.ecsv")
         fits.PrimaryHDU(np.zeros((5, 5)), header_at(10.0, 0.0)).writeto("image.fits")
         words = ["reconstruct", "wide.ecsv", "-o", "k.fits", "--wcs", "image.fits"]

@@ -146,7 +146,7 @@ def test_options_that_do_not_go_together(folder, capsys, words, message):
     [
         (["-o", "x.fits", "--nside", "100"], "--nside must be a power of 2 .* 64 and 128"),
         (["-o", "x.txt"], r"--output must end in one of .fits, .*\.hsp, .hs, not 'x.txt'"),
-        (["-o", "x.fits", "--z-source", "none"], "--z-source must be a number"),
+        (["-o", "x.fits", "--z-source", "none"], "--z-source must be a redshift or the name"),
     ],
 )
 def test_wrong_values(folder, capsys, words, message):

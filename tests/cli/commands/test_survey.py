@@ -140,7 +140,7 @@ def test_files_are_partitioned_and_a_damaged_one_is_exit_code_5(work, capsys, co
     words = ["survey", "a.fits", "c.parquet", "-o", "f", *WORDS, "--json", "f.json"]
     assert main(words) == 5
     err = capsys.readouterr().err
-    assert "'c.parquet'" in err and "galaxies 2304 used" in err
+    assert "c.parquet'" in err and "galaxies 2304 used" in err
     record = validated("f.json")
     assert record["status"] == "partial" and record["n_galaxies"] == 2304
     assert SurveyMap("f").to_map().counts.sum() == 2304
