@@ -91,6 +91,8 @@ def test_a_tile_of_reproject(tmp_path):
     )
     with fits.open(tile_path(tmp_path / "theirs", 5, tile)) as hdus:
         theirs, header = np.array(hdus[0].data), hdus[0].header
+    if "CRPIX1" not in header:
+        pytest.skip("this release of reproject writes no WCS to its tiles")
     ours = tile_header(5, tile)
     for name in ("CRPIX1", "CRPIX2"):
         assert ours[name] == pytest.approx(header[name], abs=1e-6)
