@@ -10,7 +10,11 @@ from ._interpolation import (
 from ._masked import solve_masked_shear as solve_masked_shear
 from ._pixels import import_ducc as import_ducc
 from ._random import random_modes as random_modes
-from ._transforms import SphericalTransform as SphericalTransform
+from ._transforms import (
+    SphericalTransform as SphericalTransform,
+    e_over_kappa as e_over_kappa,
+    multipoles as multipoles,
+)
 from ._window import (
     gaussian_window as gaussian_window,
     pixel_window as pixel_window,

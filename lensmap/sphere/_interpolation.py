@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from lensmap.sphere._pixels import import_ducc
+from lensmap.sphere._transforms import e_over_kappa
 from lensmap.utils import ParameterError, check_count, n_threads
 
 __all__ = ["LensingInterpolator", "multiply_multipoles"]
@@ -90,9 +91,7 @@ class LensingInterpolator:
         self._columns = _column_range(lon, lat, radius, self._step, 2 * self.n_rings)
         kappa = np.asarray(kappa)
         self._kappa = self._on_grid(kappa, 0)[0]
-        ell = np.maximum(np.arange(self.lmax + 1.0), 2)
-        factor = np.sqrt((ell + 2) * (ell - 1) / (ell * (ell + 1)))
-        factor[:2] = 0
+        factor = e_over_kappa(np.arange(self.lmax + 1))
         e_mode = kappa.copy()
         multiply_multipoles(e_mode, self.lmax, factor.astype(kappa.real.dtype))
         # The components in the celestial basis are minus those in the basis of HEALPix.

@@ -9,7 +9,22 @@ from numpy.typing import ArrayLike
 from lensmap.sphere._pixels import HealpixPixels, import_ducc
 from lensmap.utils import ParameterError, check_count, n_threads
 
-__all__ = ["SphericalTransform"]
+__all__ = ["SphericalTransform", "e_over_kappa", "multipoles"]
+
+
+def multipoles(lmax: int) -> np.ndarray:
+    """Return the multipole of each coefficient up to ``lmax``, in the order of healpy, int."""
+    return np.concatenate([np.arange(m, lmax + 1) for m in range(lmax + 1)])
+
+
+def e_over_kappa(ell: np.ndarray) -> np.ndarray:
+    """Return the ratio of the E-mode of the shear to the convergence at multipoles.
+
+    It is 0 below 2, where the shear has no modes (Wallis et al. 2022, MNRAS 509, 4480).
+    """
+    number = np.maximum(ell, 2).astype(float)
+    factor = np.sqrt((number + 2) * (number - 1) / (number * (number + 1)))
+    return np.where(np.asarray(ell) < 2, 0.0, factor)
 
 
 class SphericalTransform:
@@ -81,14 +96,13 @@ class SphericalTransform:
             "ringstart": new_start[:-1].astype(np.uint64),
         }
         #: The multipole of each coefficient, int, ``(n_modes,)``.
-        self.ell = np.concatenate([np.arange(m, self.lmax + 1) for m in range(self.lmax + 1)])
+        self.ell = multipoles(self.lmax)
         #: The number of real modes that each coefficient stands for, counting m and -m.
         self.multiplicity = np.full(len(self.ell), 2.0)
         self.multiplicity[: self.lmax + 1] = 1.0
-        ell = np.maximum(self.ell, 2).astype(float)
-        factor = np.sqrt(ell * (ell + 1) / ((ell + 2) * (ell - 1)))
-        self._kappa_over_e = np.where(self.ell < 2, 0.0, factor)
-        self._e_over_kappa = np.where(self.ell < 2, 0.0, 1 / factor)
+        self._e_over_kappa = e_over_kappa(self.ell)
+        self._kappa_over_e = np.zeros(len(self.ell))
+        np.divide(1.0, self._e_over_kappa, out=self._kappa_over_e, where=self.ell > 1)
 
     @property
     def n_pixels(self) -> int:

@@ -10,7 +10,6 @@ from astropy import units as u
 
 from lensmap.cosmology import convergence_power
 from lensmap.estimators import Estimator
-from lensmap.survey._frozen import Frozen
 from lensmap.survey._large_scales import LMAX, LargeScales, solve_large_scales
 from lensmap.survey._scan import Scan
 from lensmap.survey._tile_map import TileTask, bin_tile
@@ -81,8 +80,3 @@ def large_scales_of(scan: Scan, estimator: Estimator) -> LargeScales:
     return solve_large_scales(
         scan.grid(), np.concatenate([[0, 0], table]), ell_join(estimator)
     )
-
-
-def frozen_without_fit(scan: Scan, large_scales: LargeScales | None) -> Frozen:
-    """Return the numbers of a survey before the estimator fits its model."""
-    return Frozen(scan.calibration, None, large_scales, scan.density)

@@ -31,19 +31,15 @@ class Frozen:
         What the estimator fitted to the whole survey; None if it fits nothing.
     large_scales : LargeScales or None
         The largest scales. None if tiles are not joined to a map of the sphere.
-    density : float
-        The number density of the galaxies, arcmin^-2.
     """
 
     calibration: Calibration
     fitted: Any
     large_scales: LargeScales | None
-    density: float
 
     def to_record(self) -> dict[str, Any]:
         """Return the numbers as arrays, for a file of the run folder."""
         record: dict[str, Any] = {
-            "density": np.array(self.density),
             "calibration": {
                 item.name: packed(getattr(self.calibration, item.name))
                 for item in dataclasses.fields(self.calibration)
@@ -70,7 +66,6 @@ class Frozen:
             None if scales is None else LargeScales(
                 scales["modes"], int(scales["lmax"]), float(scales["ell_join"])
             ),
-            float(record["density"]),
         )
 
 

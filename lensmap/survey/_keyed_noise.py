@@ -8,16 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from lensmap.grid import Assignment, ShearGrid
-from lensmap.utils import chunk_slices
+from lensmap.utils import GOLDEN_64, chunk_slices, mix_bits
 
 __all__ = ["keyed_angles", "keyed_realizations"]
 
 _CHUNK_GALAXIES = 1 << 18
-
-# The constants of SplitMix64.
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-_FIRST = np.uint64(0xBF58476D1CE4E5B9)
-_SECOND = np.uint64(0x94D049BB133111EB)
 
 
 def keyed_angles(keys: np.ndarray, seed: int, realization: int) -> np.ndarray:
@@ -44,18 +39,11 @@ def keyed_angles(keys: np.ndarray, seed: int, realization: int) -> np.ndarray:
     ----------
     Steele, Lea & Flood 2014, OOPSLA (the finalizer of SplitMix64).
     """
-    stream = _mixed(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64) + _GOLDEN)
-    stream = _mixed(stream + _GOLDEN * np.array([realization + 1], np.uint64))
-    bits = _mixed(_mixed(keys ^ stream) + _GOLDEN)
+    stream = mix_bits(np.array([seed & 0xFFFFFFFFFFFFFFFF], np.uint64) + GOLDEN_64)
+    stream = mix_bits(stream + GOLDEN_64 * np.array([realization + 1], np.uint64))
+    bits = mix_bits(mix_bits(keys ^ stream) + GOLDEN_64)
     # The upper 24 bits are all that a float32 holds.
     return (bits >> np.uint64(40)).astype(np.float32) * np.float32(2 * np.pi / (1 << 24))
-
-
-def _mixed(values: np.ndarray) -> np.ndarray:
-    """Return 64-bit integers with mixed bits; equal integers give equal results."""
-    values = (values ^ (values >> np.uint64(30))) * _FIRST
-    values = (values ^ (values >> np.uint64(27))) * _SECOND
-    return values ^ (values >> np.uint64(31))
 
 
 def keyed_realizations(

@@ -14,8 +14,10 @@ from lensmap.grid import PixelFrame, SphericalShearGrid
 from lensmap.sphere import (
     HealpixPixels,
     SphericalTransform,
+    e_over_kappa,
     gaussian_window,
     import_ducc,
+    multipoles,
     pixel_window,
     solve_masked_shear,
 )
@@ -111,7 +113,7 @@ class LargeScales:
         y, x = (_nodes(n, _STEP_DEG / lattice.scale) for n in (ny, nx))
         nodes = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
         lon, lat = lattice.wcs.wcs_pix2world(nodes, 0).T
-        ell = _ell(self.lmax)
+        ell = multipoles(self.lmax)
         low = self.modes * self.window[ell]
         smoothed = low * gaussian_window(smoothing, self.lmax)[ell]
         shear = self._shear_at(low, ell, lon, lat)
@@ -132,9 +134,7 @@ class LargeScales:
         self, modes: np.ndarray, ell: np.ndarray, lon: np.ndarray, lat: np.ndarray
     ) -> np.ndarray:
         """Return the shear of coefficients in the celestial basis, complex, ``(n,)``."""
-        number = np.maximum(ell, 2).astype(float)
-        factor = np.sqrt((number + 2) * (number - 1) / (number * (number + 1)))
-        e_modes = np.where(ell < 2, 0, modes * factor)
+        e_modes = modes * e_over_kappa(ell)
         # HEALPix's basis is x to the south and y to the east, as `SphericalTransform` has it.
         q, u = self._at(np.stack([e_modes, np.zeros_like(e_modes)]), lon, lat, 2)
         return -(q + 1j * u)
@@ -216,11 +216,6 @@ def solve_large_scales(
 def sphere_pixels() -> HealpixPixels:
     """Return the pixels of the map of the sphere."""
     return HealpixPixels(NSIDE)
-
-
-def _ell(lmax: int) -> np.ndarray:
-    """Return the multipole of each coefficient, ``(n_modes,)``."""
-    return np.concatenate([np.arange(m, lmax + 1) for m in range(lmax + 1)])
 
 
 def _nodes(n: int, step: float) -> np.ndarray:

@@ -21,11 +21,10 @@ from lensmap.masks import SkyMask
 from lensmap.sphere import HealpixPixels
 from lensmap.survey._freeze import (
     fits_a_model,
-    frozen_without_fit,
     large_scales_of,
     measure_tile,
 )
-from lensmap.survey._frozen import FrozenFile, packed, unpacked
+from lensmap.survey._frozen import Frozen, FrozenFile, packed, unpacked
 from lensmap.survey._large_scales import NSIDE
 from lensmap.survey._further_files import (
     check_nside,
@@ -325,7 +324,7 @@ class SurveyRun:
     def _freeze(self, task: TileTask, plan: Plan) -> None:
         """Fit what is fitted to the whole survey, and keep it in the folder."""
         scales = large_scales_of(self._scan, self._estimator) if self._large_scales else None
-        frozen = frozen_without_fit(self._scan, scales)
+        frozen = Frozen(self._scan.calibration, None, scales)
         if fits_a_model(self._estimator):
             # The fit needs the calibration.
             self.folder.save(0, frozen.to_record(), "calibration")

@@ -9,11 +9,12 @@ import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from lensmap.catalog import HatsCatalog, ShearCatalog, convention_signs, partition_catalog
+from lensmap.survey._tile_map import READ_STEPS, TileTask
 from lensmap.survey._tiles import Tile
 from lensmap.utils import (
     IncompleteRunError,
@@ -27,9 +28,6 @@ from lensmap.utils import (
     temporary_folder,
 )
 
-if TYPE_CHECKING:
-    from lensmap.survey._tile_map import TileTask
-
 __all__ = ["as_source", "tile_digests"]
 
 #: The folder of the partitioned galaxies in the folder of a survey.
@@ -37,9 +35,6 @@ CATALOG = "catalog"
 
 # The digest of the catalog in memory of which the partitions are, and the errors of files.
 _CATALOG_NOTES, _FILE_NOTES = "catalog", "damaged_files"
-
-# The order of the pixels by which the files of a tile are found, above that of the tile.
-_STEPS = 4
 
 
 def as_source(
@@ -291,7 +286,7 @@ def tile_digests(source: HatsCatalog, task: TileTask, tiles: Sequence[int]) -> d
     """
     digests = source.partition_digests()
     parts = [(part.order, part.pixel) for part in source.partitions]
-    order = task.order + _STEPS
+    order = task.order + READ_STEPS
     result = {}
     for tile in tiles:
         lattice = Tile(task.order, tile, task.margin).lattice(task.scale, task.offset, task.turn)

@@ -143,23 +143,19 @@ class SurveyMap:
             )
         return _tile_table(rows)
 
-    @property
+    @cached_property
     def layer_names(self) -> list[str]:
         """The names of the maps of the survey, such as ``kappa`` and ``mask``."""
-        return list(self._first_block.layers)
+        first = next(self.blocks(), None)
+        if first is None:
+            raise ValueError(f"the survey in {str(self.folder)!r} has no finished tile")
+        return list(first.layers)
 
     @property
     def product_paths(self) -> list[Path]:
         """The files, and the HiPS folder, of the map that are in the folder."""
         names = [*FILES.values(), QUALITY_FILE, *FURTHER_FILES.values(), TILE_TABLE]
         return [path for name in names if (path := self.folder / name).exists()]
-
-    @property
-    def _first_block(self) -> Block:
-        first = next(self.blocks(), None)
-        if first is None:
-            raise ValueError(f"the survey in {str(self.folder)!r} has no finished tile")
-        return first
 
     # --- the map ----------------------------------------------------------------------------
 
@@ -365,8 +361,7 @@ class SurveyMap:
         """
         from lensmap.survey._cross_power import MAX_NSIDE, cross_power_table, degraded_maps
 
-        first = self._first_block.layers
-        names = [one for one in first if one not in ("kappa", "mask", "counts", "edge")]
+        names = [one for one in self.layer_names if one not in ("kappa", "mask", "counts", "edge")]
         check_choice(name, "name", names)
         nside = min(self.nside, MAX_NSIDE) if nside is None else HealpixPixels(nside).nside
         if nside > min(self.nside, MAX_NSIDE):

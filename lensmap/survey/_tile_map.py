@@ -33,10 +33,10 @@ from lensmap.survey._quality import quality_planes
 from lensmap.survey._tile_files import SAMPLE_STEPS, TileFiles
 from lensmap.survey._tiles import Tile, TileLattice
 
-__all__ = ["TileTask", "bin_tile", "map_tile"]
+__all__ = ["READ_STEPS", "TileTask", "bin_tile", "map_tile"]
 
-# Galaxies are read in pixels of this many orders above that of the tile.
-_READ_STEPS = 4
+#: Galaxies are read in pixels of this many orders above that of the tile.
+READ_STEPS = 4
 
 # Ellipticities of galaxies and stars are below this; larger values are placeholders.
 _MAX_VALUE = 10.0
@@ -170,12 +170,12 @@ class _TileMap:
         self.frozen: Frozen = task.frozen.load()
         self.seconds: dict[str, float] = {}
         lattice = self.tile.lattice(task.scale, task.offset, task.turn)
-        order = task.order + _READ_STEPS
+        order = task.order + READ_STEPS
         with self._timed("read"):
             if with_margin:
                 pixels = lattice.covering_pixels(order)
             else:
-                pixels = pixel * 4**_READ_STEPS + np.arange(4**_READ_STEPS)
+                pixels = pixel * 4**READ_STEPS + np.arange(4**READ_STEPS)
             self.catalog: ShearCatalog | None = task.source.within_pixels(
                 order, pixels, extra_columns=task.extra_columns, keys=True
             )

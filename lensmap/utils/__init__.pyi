@@ -95,7 +95,12 @@ from ._provenance import (
     provenance as provenance,
     recording as recording,
 )
-from ._random import as_generator as as_generator, seeded_generator as seeded_generator
+from ._random import (
+    GOLDEN_64 as GOLDEN_64,
+    as_generator as as_generator,
+    mix_bits as mix_bits,
+    seeded_generator as seeded_generator,
+)
 from ._reading import check_datasums as check_datasums, reading as reading
 from ._run_folder import RunFolder as RunFolder
 from ._run_settings import SETTINGS_FILE as SETTINGS_FILE

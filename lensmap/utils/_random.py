@@ -5,7 +5,10 @@ import numpy as np
 
 from lensmap.typing import RNGLike
 
-__all__ = ["as_generator", "seeded_generator"]
+__all__ = ["GOLDEN_64", "as_generator", "mix_bits", "seeded_generator"]
+
+#: The increment of SplitMix64.
+GOLDEN_64 = np.uint64(0x9E3779B97F4A7C15)
 
 
 def as_generator(rng: RNGLike) -> np.random.Generator:
@@ -54,3 +57,25 @@ def seeded_generator(rng: RNGLike) -> tuple[np.random.Generator, dict[str, int]]
         rng = int(np.random.default_rng().integers(2**62))
     meta = {"seed": int(rng)} if isinstance(rng, (int, np.integer)) else {}
     return as_generator(rng), meta
+
+
+def mix_bits(values: np.ndarray) -> np.ndarray:
+    """Return 64-bit integers with mixed bits, by the finalizer of SplitMix64.
+
+    Parameters
+    ----------
+    values : `numpy.ndarray`
+        The integers, uint64, ``(n,)``, which are not changed.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The mixed integers, uint64, ``(n,)``; different ones for different integers.
+
+    References
+    ----------
+    Steele, Lea & Flood 2014, OOPSLA '14, 453.
+    """
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lensmap.utils import ParameterError
+from lensmap.utils import GOLDEN_64, ParameterError, mix_bits
 
 if TYPE_CHECKING:
     from lensmap.catalog._shear_catalog import ShearCatalog
@@ -76,8 +76,4 @@ def hash_galaxies(
 
 
 def _mix(values: np.ndarray) -> np.ndarray:
-    """Return the finalizer of SplitMix64 of unsigned integers; the array is not changed."""
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
+    return mix_bits(values + GOLDEN_64)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from lensmap.cli._field_options import distribution_name
 from lensmap.cli._file_types import OutputFolder
-from lensmap.cli._mask_options import add_footprint_arguments, add_mask_arguments
+from lensmap.cli._mask_options import add_footprint_arguments
 from lensmap.cli._options import add_take_over, count, position, positive, source_redshift
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result
-from lensmap.cli.commands._simulate_survey import make_survey
+from lensmap.cli.commands._simulate_survey import add_survey_arguments, make_survey
 
 NAME = "sky"
 SUMMARY = "make a mock survey of hundreds or thousands of square degrees"
@@ -51,32 +51,7 @@ def add_arguments(parser):
 
 
 def _add_survey_arguments(parser):
-    from lensmap.simulate import MockSurvey
-
-    group = parser.add_argument_group("survey options")
-    group.add_argument(
-        "--preset",
-        metavar="NAME",
-        help=f"the name of a known survey: {', '.join(MockSurvey.available_presets())}; the other "
-        "survey options override its values",
-    )
-    group.add_argument(
-        "--density", type=float, metavar="N",
-        help="the mean number of galaxies per square arcminute (default 33)",
-    )
-    group.add_argument(
-        "--sigma-e",
-        type=float,
-        metavar="S",
-        help="the intrinsic dispersion of the ellipticities per component (default 0.24)",
-    )
-    group.add_argument(
-        "--measurement-error",
-        metavar="E",
-        help="the measurement error of an ellipticity per component: a number, or hsc (the "
-             "default), the error of Subaru/HSC at each galaxy's magnitude",
-    )
-    add_mask_arguments(group, "leave out galaxies")
+    group = add_survey_arguments(parser)
     add_footprint_arguments(group)
     group.add_argument(
         "--star-density", type=positive, metavar="N",

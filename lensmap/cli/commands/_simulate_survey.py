@@ -56,7 +56,7 @@ def add_arguments(parser):
     )
     add_input_arguments(parser)
     add_field_arguments(parser, "options of a drawn field")
-    _add_survey_arguments(parser)
+    _add_field_survey_arguments(parser)
     group = parser.add_argument_group("more options")
     group.add_argument(
         "--truth",
@@ -81,7 +81,8 @@ def add_arguments(parser):
     )
 
 
-def _add_survey_arguments(parser):
+def add_survey_arguments(parser):
+    """Add the options that all mock surveys have to a parser, and return their group."""
     from lensmap.simulate import MockSurvey
 
     group = parser.add_argument_group("survey options")
@@ -108,6 +109,11 @@ def _add_survey_arguments(parser):
              "default), the error of Subaru/HSC at each galaxy's magnitude",
     )
     add_mask_arguments(group, "leave out galaxies")
+    return group
+
+
+def _add_field_survey_arguments(parser):
+    group = add_survey_arguments(parser)
     group.add_argument(
         "--random-mask",
         dest="fraction",
