@@ -35,7 +35,7 @@ _NO_CONDITION = "none"
 
 @dataclass(frozen=True)
 class Decision:
-    """What is decided about a table before its rows are read.
+    """Columns, convention and calibration chosen for a table before its rows are read.
 
     Attributes
     ----------

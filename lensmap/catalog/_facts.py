@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What files record about the catalog that they come from: columns, counts and calibration."""
+"""Record of the source catalog in output files: columns, counts and calibration."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What a catalog shows of itself in a notebook."""
+"""HTML representation of a catalog in notebooks."""
 
 from __future__ import annotations
 

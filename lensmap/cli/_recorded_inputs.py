@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What the files and the JSON record of a command say about its run."""
+"""Record of a command's run in its files and its JSON output."""
 
 import re
 import shlex

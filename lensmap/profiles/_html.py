@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What a halo fit shows of itself in a notebook."""
+"""HTML representation of a halo fit in notebooks."""
 
 from __future__ import annotations
 

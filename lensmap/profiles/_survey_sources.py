@@ -37,7 +37,7 @@ _MAX_GROUP_NSIDE = 64
 
 @dataclass(frozen=True)
 class _Facts:
-    """What is known of all galaxies of a survey: their calibration and the highest redshift."""
+    """Numbers of all galaxies of a survey: their calibration and highest redshift."""
 
     calibration: Calibration
     highest: float

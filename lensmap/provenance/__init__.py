@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What files record about their making, and the verification of these files."""
+"""Provenance records of files, and the verification of these files."""
 
 from lensmap._lazy import lazy_exports
 

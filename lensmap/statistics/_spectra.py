@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What the power spectra of maps and of shear share: bins, weights and the errors of bins."""
+"""Bins, weights and bin errors shared by the power spectra of maps and of shear."""
 
 from typing import NamedTuple
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What objects show of themselves in a notebook."""
+"""HTML representations of objects in notebooks."""
 
 import base64
 from collections.abc import Iterable

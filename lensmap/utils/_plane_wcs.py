@@ -90,7 +90,7 @@ class PlaneWCS(BaseLowLevelWCS, HighLevelWCSMixin):
 
     @property
     def world_axis_object_components(self) -> list:
-        """How each world axis is read from a SkyCoord, in the form that APE 14 defines."""
+        """Access to each world axis in a SkyCoord, in the form that APE 14 defines."""
         return self._wcs.world_axis_object_components
 
     @property

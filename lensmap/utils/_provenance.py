@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What each written file records about its making: versions, date, and the run of a command."""
+"""Provenance in each written file: versions, date, and the run of a command."""
 
 from __future__ import annotations
 

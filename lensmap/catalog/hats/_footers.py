@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""What the footers of the Parquet files of a HATS folder say: rows, pixels and digests."""
+"""Footers of the Parquet files of a HATS folder: rows, pixels and digests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Footer", "footer_digest", "read_footer"]
 
 @dataclass(frozen=True)
 class Footer:
-    """What is known of a Parquet file without reading its rows.
+    """Facts of a Parquet file from its footer alone.
 
     Attributes
     ----------

@@ -48,7 +48,7 @@ _RESERVED = {HEALPIX_COLUMN, SOURCE_FILE, SOURCE_ROW}
 
 @dataclass(frozen=True)
 class InputSettings:
-    """How the files are read.
+    """Reading options of the input files.
 
     Attributes
     ----------
@@ -90,7 +90,7 @@ def _suits(columns: Any, names: list[str]) -> bool:
 
 @dataclass(frozen=True)
 class InputFile:
-    """What is known of a file before its rows are read.
+    """Facts of an input file before its rows are read.
 
     Attributes
     ----------

@@ -18,7 +18,7 @@ __all__ = ["Inspection", "inspect_files"]
 
 @dataclass
 class Inspection:
-    """What is known of files before their rows are read.
+    """Facts of input files before their rows are read.
 
     Attributes
     ----------

@@ -77,7 +77,7 @@ class Part(NamedTuple):
 
 @dataclass(frozen=True)
 class _Shared:
-    """What the tasks of all parts share."""
+    """Settings shared by the tasks of all parts."""
 
     counts: Path
     rows: Path
@@ -121,7 +121,7 @@ def _sort(shared: _Shared, part: Part) -> None:
 
 @dataclass(frozen=True)
 class _Joining:
-    """What the tasks of all partitions share."""
+    """Settings shared by the tasks of all partitions."""
 
     dataset: Path
     orders: np.ndarray
