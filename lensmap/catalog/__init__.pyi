@@ -10,6 +10,10 @@ from .hats import HatsCatalog, partition_catalog, write_hats
 # For other packages of lensmap; not public.
 from ._behind import behind_lens as behind_lens, check_behind as check_behind
 from ._cleaning import without_bad_redshifts as without_bad_redshifts
+from ._calibrated import (
+    PartNumbers as PartNumbers,
+    calibrated_catalog as calibrated_catalog,
+)
 from ._column_text import read_columns_text as read_columns_text
 from ._convention import convention_name as convention_name, convention_signs as convention_signs
 from ._conversion import as_shear_catalog as as_shear_catalog
@@ -28,6 +32,7 @@ from ._redshift_densities import (
     normalizations as normalizations,
     sample_redshifts as sample_redshifts,
 )
+from ._preset import OPTIONAL as OPTIONAL, REQUIRED as REQUIRED
 from ._scatter import VarianceByWeight as VarianceByWeight
 from ._needed import needed_columns as needed_columns
 from ._selection import RowSelection as RowSelection

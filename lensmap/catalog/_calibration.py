@@ -399,15 +399,34 @@ class Calibration:
         ValueError
             As for `factors`, or if all weights are 0.
         """
-        intrinsic, measurement = self.noise_squares()
-        by_weight = self.variance_by_weight()
-        if intrinsic is None:
-            variance = np.square(catalog["sigma_e"], dtype=float)
-        elif by_weight is None:
-            variance = np.full(len(catalog), intrinsic)
-        else:
-            weight = catalog.weight
-            variance = by_weight(np.ones(len(catalog)) if weight is None else weight)
-        if measurement:
+        variance = self.intrinsic_variance(catalog)
+        if self.sum_w2v_m is not None:
             variance += np.square(catalog["sigma_m"], dtype=float)
         return variance * self.gain**2
+
+    def intrinsic_variance(
+        self, catalog: ShearCatalog, sigma_e: float | None = None
+    ) -> np.ndarray:
+        """Return the intrinsic variance of the ellipticity of each galaxy, before calibration.
+
+        Parameters
+        ----------
+        catalog : ShearCatalog
+            The galaxies.
+        sigma_e : float or None
+            The intrinsic dispersion per component. If None, as for `noise_squares`, and as a
+            function of the weight where `variance_by_weight` is.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            The variance per component, float, ``(n,)``.
+        """
+        intrinsic, _ = self.noise_squares(sigma_e)
+        if intrinsic is None:
+            return np.square(catalog["sigma_e"], dtype=float)
+        by_weight = self.variance_by_weight() if sigma_e is None else None
+        if by_weight is None:
+            return np.full(len(catalog), intrinsic)
+        weight = catalog.weight
+        return by_weight(np.ones(len(catalog)) if weight is None else weight)

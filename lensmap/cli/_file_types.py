@@ -22,6 +22,7 @@ __all__ = [
     "JsonFile",
     "LogFile",
     "MaybeFile",
+    "NamedRegion",
     "Output",
     "OutputField",
     "OutputFile",
@@ -106,6 +107,18 @@ class MaybeFile(str):
     def file(self):
         """The word as the path of a file, which need not exist."""
         return str(self)
+
+
+class NamedRegion(MaybeFile):
+    """A word that names a column, or a part of a survey by its region: ``NAME=FILE``."""
+
+    @property
+    def file(self):
+        """The path of the file of the region; the text itself if there is none."""
+        from lensmap.masks import as_path_and_part
+
+        _, equals, path = self.partition("=")
+        return str(as_path_and_part(path)[0]) if equals else str(self)
 
 
 class ColumnsText(MaybeFile):

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lensmap.catalog import Calibration
+from lensmap.catalog import Calibration, PartNumbers
 from lensmap.survey._large_scales import LargeScales
+from lensmap.survey._packing import packed, unpacked
 from lensmap.utils import file_digest
 
-__all__ = ["Frozen", "FrozenFile", "packed", "unpacked"]
+__all__ = ["Frozen", "FrozenFile"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,21 +31,29 @@ class Frozen:
         What the estimator fitted to the whole survey; None if it fits nothing.
     large_scales : LargeScales or None
         The largest scales. None if tiles are not joined to a map of the sphere.
+    parts : dict or None
+        The numbers of the parts of the survey by name, `lensmap.catalog.PartNumbers`, which
+        calibrate in place of ``calibration``. None if the survey has no parts.
     """
 
     calibration: Calibration
     fitted: Any
     large_scales: LargeScales | None
+    parts: dict[str, PartNumbers] | None = None
 
     def to_record(self) -> dict[str, Any]:
         """Return the numbers as arrays, for a file of the run folder."""
         record: dict[str, Any] = {
-            "calibration": {
-                item.name: packed(getattr(self.calibration, item.name))
-                for item in dataclasses.fields(self.calibration)
-            },
+            "calibration": _to_arrays(self.calibration),
             "fitted": packed(self.fitted),
         }
+        if self.parts is not None:
+            record["parts"] = {
+                f"{number:06d}": _to_arrays(part.calibration) | {
+                    "name": packed(name), "n_galaxies": packed(part.n_galaxies),
+                    "mean": packed(part.mean),
+                } for number, (name, part) in enumerate(self.parts.items())
+            }
         if self.large_scales is not None:
             record["large_scales"] = {
                 "modes": self.large_scales.modes,
@@ -59,14 +67,32 @@ class Frozen:
         """Return the numbers that `to_record` packed."""
         scales = record.get("large_scales")
         return cls(
-            Calibration(**{
-                name: unpacked(value) for name, value in record["calibration"].items()
-            }),
+            _from_arrays(record["calibration"]),
             unpacked(record["fitted"]),
             None if scales is None else LargeScales(
                 scales["modes"], int(scales["lmax"]), float(scales["ell_join"])
             ),
+            None if "parts" not in record else dict(
+                _part_of(dict(part)) for _, part in sorted(record["parts"].items())
+            ),
         )
+
+
+def _to_arrays(calibration: Calibration) -> dict[str, np.ndarray]:
+    return {
+        item.name: packed(getattr(calibration, item.name))
+        for item in dataclasses.fields(calibration)
+    }
+
+
+def _from_arrays(arrays: dict[str, Any]) -> Calibration:
+    return Calibration(**{name: unpacked(value) for name, value in arrays.items()})
+
+
+def _part_of(record: dict[str, Any]) -> tuple[str, PartNumbers]:
+    """Return the name and the numbers of a part that `Frozen.to_record` packed."""
+    name, n_galaxies, mean = (unpacked(record.pop(key)) for key in ("name", "n_galaxies", "mean"))
+    return name, PartNumbers(_from_arrays(record), n_galaxies, mean)
 
 
 @dataclass(frozen=True)
@@ -99,13 +125,3 @@ def _load(path: str, sha256: str) -> Frozen:
     from lensmap.utils import read_record
 
     return Frozen.from_record(read_record(path))
-
-
-def packed(value: object) -> np.ndarray:
-    """Return a value of any type as an array of bytes."""
-    return np.frombuffer(pickle.dumps(value, protocol=5), np.uint8)
-
-
-def unpacked(array: np.ndarray) -> Any:
-    """Return the value that `packed` packed."""
-    return pickle.loads(array.tobytes())

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,6 +13,7 @@ from astropy import units as u
 from lensmap.estimators import Estimator, make_estimator
 from lensmap.survey._also import check_also
 from lensmap.survey._further_files import check_products
+from lensmap.survey._parts import check_parts
 from lensmap.survey._run import SurveyRun
 from lensmap.survey._survey_map import SurveyMap
 from lensmap.utils import (
@@ -39,6 +41,8 @@ def map_survey(
     mask: MaskLike | None = None,
     only: MaskLike | None = None,
     also_map: Iterable[str] | Mapping[str, tuple[str, str]] = (),
+    calibrate_by: str | Mapping[str, MaskLike] | None = None,
+    subtract_mean: bool = False,
     large_scales: bool = True,
     tile_order: int | None = None,
     margin: AngleLike = 2 * u.deg,
@@ -89,6 +93,17 @@ def map_survey(
         Pairs of columns of the catalog, such as ``"psf_e1,psf_e2"``, that are mapped like the
         shear, as a test of systematic errors; the maps are named after the first column, or by the
         keys of a dict.
+    calibrate_by : str, dict or None
+        The parts of the survey, such as its fields, that have a calibration, a response and a
+        noise of their own: the column of the catalog that names the part of each galaxy, or
+        regions by name, anything that `lensmap.masks.SkyMask` accepts except arrays. Each galaxy
+        that is not masked must be in exactly one part, and each part needs 1000 galaxies. The
+        models of the estimator are those of the whole survey nevertheless. If None, the whole
+        survey is one part.
+    subtract_mean : bool
+        Whether to subtract the weighted mean of the calibrated shear of each part, an additive
+        bias that the columns c1 and c2 do not hold. The part of a signal that is constant over a
+        part of the survey is then lost.
     large_scales : bool
         Whether the tiles take the largest scales from a map of the sphere.
     tile_order : int or None
@@ -147,7 +162,8 @@ def map_survey(
     check_products(products)
     run = open_run(
         source, estimator, folder, nside=nside, pixel_scale=pixel_scale, mask=mask,
-        also_map=also_map, large_scales=large_scales, tile_order=tile_order, margin=margin,
+        also_map=also_map, calibrate_by=calibrate_by, subtract_mean=subtract_mean,
+        large_scales=large_scales, tile_order=tile_order, margin=margin,
         dither=dither, offset=offset, turn=turn, update=update, workers=workers,
         executor=executor, progress=progress, take_over=take_over, catalog=catalog,
     )
@@ -181,10 +197,7 @@ def plan_survey(
     TypeError, ValueError
         As for `map_survey`.
     """
-    names = {
-        "nside", "pixel_scale", "mask", "also_map", "large_scales", "tile_order", "margin",
-        "dither", "offset", "turn", "update", "workers", "executor", "progress", "take_over",
-    }
+    names = set(inspect.signature(open_run).parameters)
     for name in ("only", "products"):
         parameters.pop(name, None)
     catalog = {name: parameters.pop(name) for name in list(parameters) if name not in names}
@@ -201,6 +214,8 @@ def open_run(
     pixel_scale: AngleLike | None = None,
     mask: MaskLike | None = None,
     also_map: Iterable[str] | Mapping[str, tuple[str, str]] = (),
+    calibrate_by: str | Mapping[str, MaskLike] | None = None,
+    subtract_mean: bool = False,
     large_scales: bool = True,
     tile_order: int | None = None,
     margin: AngleLike = 2 * u.deg,
@@ -219,6 +234,8 @@ def open_run(
     Parameters
     ----------
     source, estimator, folder, nside, pixel_scale, mask, also_map, large_scales, tile_order, margin
+        As for `map_survey`.
+    calibrate_by, subtract_mean
         As for `map_survey`.
     dither, update, workers, executor, progress, take_over
         As for `map_survey`.
@@ -262,7 +279,8 @@ def open_run(
         margin=check_angle(margin, "margin"), dither=int(check_choice(dither, "dither", (1, 4))),
         lattice=(_check_offset(offset), check_angle(turn, "turn", allow_zero=True)),
         update=bool(update), workers=workers, executor=executor, progress=progress,
-        take_over=bool(take_over), catalog=catalog,
+        take_over=bool(take_over), catalog=catalog, parts=check_parts(calibrate_by),
+        subtract_mean=bool(subtract_mean),
     )
 
 

@@ -132,6 +132,13 @@ def _map_section(survey: SurveyMap, numbers: MapNumbers) -> _Section:
     if numbers.error is not None:
         rows.append(("Root mean square of the error of κ", f"{numbers.error:.3g}"))
     section.table((), rows)
+    if len(survey.parts):
+        section.table(
+            ("part", "galaxies", "m", "response", "σ_e per component", "subtracted mean shear"),
+            [(row["part"], f"{row['n_galaxies']:,}", f"{row['m']:.4f}", f"{row['response']:.4f}",
+              f"{row['sigma_e']:.4f}", f"{row['mean_g1']:.5f}, {row['mean_g2']:.5f}")
+             for row in survey.parts], "Parts that are calibrated by their own galaxies",
+        )
     missing = []
     for name, caption in _PICTURES:
         if (survey.folder / name).exists():

@@ -24,7 +24,7 @@ from lensmap.survey._freeze import (
     large_scales_of,
     measure_tile,
 )
-from lensmap.survey._frozen import Frozen, FrozenFile, packed, unpacked
+from lensmap.survey._frozen import Frozen, FrozenFile
 from lensmap.survey._large_scales import NSIDE
 from lensmap.survey._further_files import (
     check_nside,
@@ -32,6 +32,8 @@ from lensmap.survey._further_files import (
     draw_picture,
     further_products,
 )
+from lensmap.survey._packing import packed, unpacked
+from lensmap.survey._parts import Parts, check_known, facts_of_parts
 from lensmap.survey._plan import Plan, make_plan
 from lensmap.survey._resources import check_resources, needed_disk
 from lensmap.survey._scan import Scan, ScanTask, scan_partition
@@ -60,6 +62,7 @@ _ALGORITHM = 1
 _SCAN = "scan"
 _MODELS = "models"
 _FROZEN = "frozen"
+_PARTS = "parts"
 
 #: The folder of the maps of tiles.
 TILES = "tiles"
@@ -98,12 +101,15 @@ class SurveyRun:
         progress: Any,
         take_over: bool,
         catalog: dict[str, Any],
+        parts: Parts | None = None,
+        subtract_mean: bool = False,
     ) -> None:
         estimator = estimator.for_tiles()
         self._estimator, self._given_nside, self._given_scale = estimator, nside, pixel_scale
         self._also, self._large_scales = also, large_scales
         self._given_order, self._margin, self._dither = tile_order, margin, dither
         self._offset, self._turn = lattice
+        self._parts, self._subtract_mean = parts, subtract_mean
         self._keeps_numbers = False  # those of the catalog before an update
         self._update, self._progress = update, progress
         self._plan: Plan | None = None
@@ -111,6 +117,8 @@ class SurveyRun:
         self._mask = mask if mask is None or isinstance(mask, SkyMask) else SkyMask(mask)
         if self._mask is not None:
             self._mask.excluded_sky(_somewhere())  # refuses a mask on the pixels of a map
+        for region in () if parts is None else parts.regions.values():
+            region.excluded_sky(_somewhere())
         settings = {
             "estimator": type(estimator).__name__,
             "parameters": to_plain(estimator.describe_params()),
@@ -118,6 +126,10 @@ class SurveyRun:
             "mask": None if self._mask is None else _digest(exact_dumps(self._mask)),
             "also_map": {name: list(pair) for name, pair in also.items()},
             "large_scales": large_scales,
+            "calibrate_by": None if parts is None else parts.column or {
+                name: _digest(exact_dumps(region)) for name, region in parts.regions.items()
+            },
+            "subtract_mean": subtract_mean,
             "margin": margin,
             "dither": dither,
             "offset": list(self._offset),
@@ -134,7 +146,8 @@ class SurveyRun:
         )
         try:
             self.source: HatsCatalog = as_source(
-                source, self.folder, catalog, also, update=update, progress=progress, **self._work,
+                source, self.folder, catalog, also, parts=() if parts is None else parts.columns,
+                update=update, progress=progress, **self._work,
             )
         except BaseException:
             self.folder.close()
@@ -217,6 +230,11 @@ class SurveyRun:
             margin=self._margin,
         )
         kind = self._estimator.chosen_uncertainty
+        if scan.parts is not None:
+            if self._keeps_numbers and not self.folder.missing(1, _FROZEN):
+                check_known(list(scan.parts), [part["part"] for part in self.parts])
+            else:
+                self.folder.note(_PARTS, {"parts": facts_of_parts(scan.parts)})
         self.folder.note("plan", {
             "nside": plan.nside, "pixel_scale_arcmin": plan.pixel_scale.to_value(u.arcmin),
             "tile_order": plan.tile_order, "margin_deg": plan.margin.to_value(u.deg),
@@ -236,8 +254,15 @@ class SurveyRun:
         missing = self.folder.missing(n, _SCAN)
         sigma_e = self._estimator.sigma_e
         if missing:
-            self.source.measured_response()  # from all galaxies: once here, not in each worker
-        task = ScanTask(self.source, self._mask, NSIDE, sigma_e)
+            # From all galaxies: once here, not in each worker.
+            measured = self.source.measured_response()
+            if measured is not None and self._parts is not None:
+                warn_user(
+                    "the response is measured from the sheared versions of all galaxies of the "
+                    "survey together; only the other numbers are those of the parts",
+                    CatalogWarning, "response_of_whole", "calibrate_by",
+                )
+        task = ScanTask(self.source, self._mask, NSIDE, sigma_e, self._parts)
         rows = max((part.n_rows for part in self.source.partitions), default=0)
         damaged = {}
         for outcome in self._outcomes(
@@ -257,13 +282,21 @@ class SurveyRun:
             )
         if damaged:
             self.source = self.source.without(sorted(map(int, damaged)))
-        scan = Scan((self.folder.load(number, _SCAN) for number in good), NSIDE, sigma_e)
+        scan = Scan(
+            (self.folder.load(number, _SCAN) for number in good), NSIDE, sigma_e, self._parts,
+            self._subtract_mean,
+        )
         if missing and scan.n_left_out:
             warn_user(
                 f"{scan.n_left_out} of {scan.n_left_out + scan.n_galaxies} rows are left out",
                 CatalogWarning, "rows_left_out",
             )
         return scan
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The numbers of the parts of the survey, once its plan is made; empty without parts."""
+        return list(self.folder.notes(_PARTS).get("parts", []))
 
     def _damaged(self) -> dict[str, str]:
         """Return the errors of the partitions that cannot be read, by their numbers."""
@@ -308,7 +341,7 @@ class SurveyRun:
             order=plan.tile_order, margin=plan.margin.to_value(u.deg), nside=plan.nside,
             scale=plan.pixel_scale.to_value(u.deg), mask=self._mask, also=self._also,
             reduced_shear_iterations=iterations, dither=self._dither, offset=self._offset,
-            turn=self._turn.to_value(u.deg),
+            turn=self._turn.to_value(u.deg), parts=self._parts,
         )
         path = self._path / "data" / _FROZEN / "000000.npz"
         read = {"partitions": [f"{part.order}/{part.pixel}" for part in self.source.partitions]}
@@ -324,7 +357,7 @@ class SurveyRun:
     def _freeze(self, task: TileTask, plan: Plan) -> None:
         """Fit what is fitted to the whole survey, and keep it in the folder."""
         scales = large_scales_of(self._scan, self._estimator) if self._large_scales else None
-        frozen = Frozen(self._scan.calibration, None, scales)
+        frozen = Frozen(self._scan.calibration, None, scales, self._scan.parts)
         if fits_a_model(self._estimator):
             # The fit needs the calibration.
             self.folder.save(0, frozen.to_record(), "calibration")

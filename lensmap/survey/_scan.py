@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-import pickle
+import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from lensmap.catalog import Calibration, HatsCatalog
+from lensmap.catalog import Calibration, HatsCatalog, PartNumbers, ShearCatalog
 from lensmap.grid import (
     PixelWeights,
     SphericalAssignment,
@@ -19,9 +20,14 @@ from lensmap.grid import (
 )
 from lensmap.masks import SkyMask
 from lensmap.sphere import HealpixPixels
+from lensmap.survey._packing import packed, unpacked
+from lensmap.survey._parts import NO_PART, SEVERAL_PARTS, Parts, joined_grid
 from lensmap.utils import without_warnings
 
-__all__ = ["Scan", "ScanTask", "scan_partition"]
+__all__ = ["WHOLE", "Scan", "ScanTask", "scan_partition"]
+
+#: The name of the one part of a survey that is not divided.
+WHOLE = "survey"
 
 # The sums of a pixel that are kept, of those of a grid.
 _SUMS = ("sum_we", "sum_w", "sum_w2", "sum_wc", "sum_w2v_m", "sum_w2v_e", "count")
@@ -45,12 +51,15 @@ class ScanTask:
         The resolution of the map of the sphere.
     sigma_e : float or None
         The intrinsic dispersion that the estimator was given.
+    parts : Parts or None
+        The parts of the survey that have numbers of their own; None for the whole survey.
     """
 
     source: HatsCatalog
     mask: SkyMask | None
     nside: int
     sigma_e: float | None
+    parts: Parts | None = None
 
 
 def scan_partition(task: ScanTask, number: int) -> dict[str, Any]:
@@ -70,20 +79,52 @@ def scan_partition(task: ScanTask, number: int) -> dict[str, Any]:
     """
     part = task.source.partitions[number]
     with without_warnings("rows_left_out"):  # the run warns once
-        catalog = task.source.within_pixels(part.order, [part.pixel])
+        columns = () if task.parts is None else task.parts.columns
+        catalog = task.source.within_pixels(part.order, [part.pixel], extra_columns=columns)
     if catalog is None:
         return {"n": np.array(0)}
     on = SphericalPixels.around([catalog], HealpixPixels(task.nside), task.mask)
     assignment = SphericalAssignment(catalog, on)
-    grid = SphericalShearGrid.from_assignment(assignment, sigma_e=task.sigma_e)
-    used = np.flatnonzero(grid.count > 0)
     record: dict[str, Any] = {
         "n": np.array(len(catalog)),
-        "n_masked": np.array(grid.n_masked),
-        "n_left_out": np.array(grid.n_left_out),
+        "n_masked": np.array(assignment.n_masked),
+        "n_left_out": np.array(sum(catalog.n_left_out.values())),
+    }
+    if task.parts is None:
+        return record | _sums_of(assignment, task.sigma_e, catalog)
+    names, number = task.parts.of(catalog)
+    used = assignment.used_rows
+    record["n_used"] = np.array(len(used))
+    record["n_none"] = np.array(np.count_nonzero(number[used] == NO_PART))
+    record["n_several"] = np.array(np.count_nonzero(number[used] == SEVERAL_PARTS))
+    record["names"] = np.array(names, dtype=str)
+    unmasked = dataclasses.replace(on, mask=None)
+    for i in range(len(names)):
+        rows = used[number[used] == i]
+        if len(rows):
+            part = SphericalAssignment(catalog.select(rows), unmasked)
+            # As for a survey without parts, masked galaxies calibrate as well.
+            record[f"part{i}"] = _sums_of(part, task.sigma_e, catalog.select(number == i))
+    return record
+
+
+def _sums_of(
+    assignment: SphericalAssignment, sigma_e: float | None, calibrating: ShearCatalog
+) -> dict[str, Any]:
+    """Return the sums over some galaxies in each pixel, and the calibration of others, as arrays.
+
+    ``calibrating`` are the galaxies that calibrate.
+    """
+    grid = SphericalShearGrid.from_assignment(assignment, sigma_e=sigma_e)
+    calibration = grid.calibration
+    if calibrating is not assignment.catalog:
+        calibration = Calibration.from_catalog(calibrating)
+    used = np.flatnonzero(grid.count > 0)
+    record: dict[str, Any] = {
         "index": grid.index[used],
-        "calibration": np.frombuffer(pickle.dumps(grid.calibration, protocol=5), np.uint8),
-        "facts": np.frombuffer(pickle.dumps(_facts(grid), protocol=5), np.uint8),
+        "calibration": packed(calibration),
+        "facts": packed(_facts(grid)),
+        "means": _means_of(assignment),
     }
     for name in _SUMS:
         values = getattr(grid, name)
@@ -99,10 +140,98 @@ def scan_partition(task: ScanTask, number: int) -> dict[str, Any]:
     return record
 
 
+def _means_of(assignment: SphericalAssignment) -> np.ndarray:
+    """Return the sums of w, w e and w c over the used galaxies in the celestial basis, complex."""
+    rows = assignment.used_rows
+    catalog = assignment.catalog
+    weight = np.ones(len(rows)) if assignment.weight is None else assignment.weight.astype(float)
+    e = catalog.e1[rows] + 1j * catalog.e2[rows]
+    c = np.zeros(len(rows), complex)
+    for name, unit in (("c1", 1.0), ("c2", 1j)):
+        values = assignment.column(name)
+        if values is not None:
+            c = c + unit * values
+    return np.array([weight.sum(), weight @ e, weight @ c])
+
+
 def _facts(grid: SphericalShearGrid) -> dict[str, Any]:
     return {
         name: getattr(grid, name) for name in ("convention", "kind", "frame", "origins", "survey")
     }
+
+
+class _PixelSums:
+    """The sums over galaxies of all partitions in the pixels of the sphere."""
+
+    def __init__(self, nside: int) -> None:
+        self._pixels = HealpixPixels(nside)
+        self._records: list[dict[str, Any]] = []
+        self.calibration: Calibration | None = None
+        self.facts: dict[str, Any] = {}
+        self.means = np.zeros(3, complex)
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Add the galaxies of the record of a partition."""
+        calibration = unpacked(record["calibration"])
+        total = self.calibration
+        self.calibration = calibration if total is None else total + calibration
+        self.facts = self.facts or unpacked(record["facts"])
+        self.means = self.means + record["means"]
+        kept = ("index", "weights", *_SUMS)
+        self._records.append({name: record[name] for name in kept if name in record})
+
+    @property
+    def n_galaxies(self) -> int:
+        """The number of galaxies."""
+        count = self.sums("count")
+        return 0 if count is None else int(count.sum())
+
+    @cached_property
+    def index(self) -> np.ndarray:
+        """The pixels that hold galaxies, nested indices, increasing, ``(n,)``."""
+        return np.unique(np.concatenate([record["index"] for record in self._records]))
+
+    def sums(self, name: str) -> np.ndarray | None:
+        """Return one of the sums in each pixel, ``(n,)``; None if the catalog lacks its column."""
+        parts = [record[name] for record in self._records if name in record]
+        if not parts:
+            return None
+        result = np.zeros(len(self.index), parts[0].dtype)
+        for record in self._records:
+            # The pixels of one partition are all different.
+            result[np.searchsorted(self.index, record["index"])] += record[name]
+        return result
+
+    def mean_shear(self) -> complex:
+        """Return the calibrated mean shear of the galaxies in the celestial basis."""
+        sum_w, sum_we, sum_wc = self.means
+        assert self.calibration is not None
+        if not sum_w.real > 0:
+            return 0j
+        a, b = self.calibration.factors()
+        mean = a * sum_we + b * np.conj(sum_we) - sum_wc
+        return complex(mean / sum_w.real / (1 + self.calibration.m))
+
+    def grid(self, sigma_e: float | None) -> SphericalShearGrid:
+        """Return the shear in the pixels that hold galaxies."""
+        assert self.calibration is not None
+        weights = None
+        parts = [record["weights"] for record in self._records if "weights" in record]
+        if parts:
+            pixel, weight, share = (
+                np.concatenate([np.asarray(part[name]) for part in parts])
+                for name in ("pixel", "weight", "share")
+            )
+            weights = PixelWeights(
+                len(self.index), np.searchsorted(self.index, pixel), weight, share, merged=True
+            )
+        sums: dict[str, Any] = {name: self.sums(name) for name in _SUMS}
+        return SphericalShearGrid(
+            pixels=self._pixels, index=self.index, mask=np.zeros(len(self.index), bool),
+            calibration=self.calibration, sigma_e=sigma_e, pixel_weights=weights,
+            frame=self.facts["frame"], convention=self.facts["convention"],
+            kind=self.facts["kind"], **sums,
+        )
 
 
 class Scan:
@@ -116,11 +245,18 @@ class Scan:
         The resolution of the map of the sphere.
     sigma_e : float or None
         The intrinsic dispersion that the estimator was given.
+    parts : Parts or None
+        The parts of the survey that have numbers of their own.
+    subtract_mean : bool
+        Whether the mean shear of each part, or of the survey, is subtracted.
 
     Attributes
     ----------
     calibration : `lensmap.catalog.Calibration`
         The calibration of the survey.
+    parts : dict or None
+        The numbers of the parts by name, `lensmap.catalog.PartNumbers`; of a survey without parts
+        whose mean is subtracted, those of the whole. None if the calibration is all.
     n_galaxies, n_masked, n_left_out : int
         The numbers of usable galaxies, of those that the mask excludes, and of rows left out.
     facts : dict
@@ -129,90 +265,82 @@ class Scan:
     Raises
     ------
     ValueError
-        If no partition has a galaxy that is not masked.
+        If no partition has a galaxy that is not masked, or galaxies are in no part or in several,
+        or a part has too few galaxies.
     """
 
     calibration: Calibration
+    parts: dict[str, PartNumbers] | None = None
 
     def __init__(
-        self, records: Iterable[dict[str, Any]], nside: int, sigma_e: float | None
+        self,
+        records: Iterable[dict[str, Any]],
+        nside: int,
+        sigma_e: float | None,
+        parts: Parts | None = None,
+        subtract_mean: bool = False,
     ) -> None:
         self._pixels, self._sigma_e = HealpixPixels(nside), sigma_e
-        self._sums: dict[str, np.ndarray] = {}
-        self._weights: list[PixelWeights] = []
+        self._whole = _PixelSums(nside)
+        self._sums: dict[str, _PixelSums] = {}
         self.n_galaxies = self.n_masked = self.n_left_out = 0
-        self.facts: dict[str, Any] = {}
-        total: Calibration | None = None
+        outside = np.zeros(3, int)
         for record in records:
             if int(record["n"]) == 0:
                 continue
-            calibration = pickle.loads(record["calibration"].tobytes())
-            total = calibration if total is None else total + calibration
-            self.facts = self.facts or pickle.loads(record["facts"].tobytes())
             self.n_galaxies += int(record["n"])
             self.n_masked += int(record["n_masked"])
             self.n_left_out += int(record["n_left_out"])
-            self._add(record)
-        if total is None or not (self._sums["sum_w"] > 0).any():
+            if parts is None:
+                self._whole.add(record)
+                continue
+            outside += [int(record[name]) for name in ("n_none", "n_several", "n_used")]
+            for i, name in enumerate(record["names"].tolist()):
+                if f"part{i}" in record:
+                    self._whole.add(record[f"part{i}"])
+                    self._sums.setdefault(name, _PixelSums(nside)).add(record[f"part{i}"])
+        if parts is not None:
+            parts.check_counts(*map(int, outside))
+        if self._whole.calibration is None or not np.any(self._whole.sums("sum_w")):
             raise ValueError(
                 f"no galaxy of the survey can be used: {self.n_masked} of {self.n_galaxies} are "
                 "masked; check that the catalog, the region and the mask are of the same area"
             )
-        self.calibration = total
-
-    def _add(self, record: dict[str, Any]) -> None:
-        index = record["index"]
-        for name in _SUMS:
-            if name not in record:
-                continue
-            values = record[name]
-            if name not in self._sums:
-                self._sums[name] = np.zeros(self._pixels.n_pixels, values.dtype)
-            np.add.at(self._sums[name], index, values)
-        weights = record.get("weights")
-        if weights is not None:
-            self._weights.append(PixelWeights(
-                self._pixels.n_pixels, weights["pixel"], weights["weight"], weights["share"],
-                merged=True,
-            ))
+        self.calibration, self.facts = self._whole.calibration, self._whole.facts
+        self._count = self._whole.sums("count")
+        if parts is not None:
+            self._sums = dict(sorted(self._sums.items()))
+            parts.check_sizes({name: one.n_galaxies for name, one in self._sums.items()})
+        elif subtract_mean:
+            self._sums = {WHOLE: self._whole}
+        if self._sums:
+            self.parts = {
+                name: PartNumbers(
+                    one.calibration, one.n_galaxies, one.mean_shear() if subtract_mean else 0j
+                ) for name, one in self._sums.items() if one.calibration is not None
+            }
 
     def grid(self) -> SphericalShearGrid:
         """Return the shear of the survey on the pixels of the sphere that hold galaxies."""
-        index = np.flatnonzero(self._sums["count"] > 0)
-        sums: dict[str, Any] = {
-            name: self._sums[name][index] if name in self._sums else None for name in _SUMS
-        }
-        weights = None
-        if self._weights:
-            pixel = np.concatenate([part.pixel for part in self._weights])
-            weight = np.concatenate([part.weight for part in self._weights])
-            share = np.concatenate([np.asarray(part.share) for part in self._weights])
-            weights = PixelWeights(
-                len(index), np.searchsorted(index, pixel), weight, share, merged=True
-            )
-        return SphericalShearGrid(
-            pixels=self._pixels, index=index, mask=np.zeros(len(index), bool),
-            calibration=self.calibration, sigma_e=self._sigma_e, pixel_weights=weights,
-            frame=self.facts["frame"], convention=self.facts["convention"],
-            kind=self.facts["kind"], **sums,
-        )
+        if self.parts is None:
+            return self._whole.grid(self._sigma_e)
+        grids = [one.grid(self._sigma_e) for one in self._sums.values()]
+        return joined_grid(grids, list(self.parts.values()))
 
     @property
     def area(self) -> float:
         """The area of the pixels of the sphere that are covered, square degrees."""
-        count = self._sums["count"]
-        filled = count > _MIN_FILLED * count[count > 0].mean()
+        filled = self._count > _MIN_FILLED * self._count.mean()
         return float(np.count_nonzero(filled) * self._pixels.area * np.degrees(1) ** 2)
 
     @property
     def density(self) -> float:
         """The number of unmasked galaxies per square arcminute of the covered area."""
-        count = self._sums["count"]
-        filled = count > _MIN_FILLED * count[count > 0].mean()
+        filled = self._count > _MIN_FILLED * self._count.mean()
         area = self._pixels.area * np.degrees(60) ** 2
-        return float(count[filled].mean() / area)
+        return float(self._count[filled].mean() / area)
 
     @property
     def footprint(self) -> np.ndarray:
         """The pixels of the sphere that hold galaxies, nested indices, ``(n,)``."""
-        return np.flatnonzero(self._sums["count"] > 0)
+        return self._whole.index

@@ -13,7 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from lensmap.catalog import HatsCatalog, ShearCatalog, convention_signs, partition_catalog
+from lensmap.catalog import (
+    OPTIONAL,
+    REQUIRED,
+    HatsCatalog,
+    ShearCatalog,
+    convention_signs,
+    partition_catalog,
+)
 from lensmap.survey._tile_map import READ_STEPS, TileTask
 from lensmap.survey._tiles import Tile
 from lensmap.utils import (
@@ -43,6 +50,7 @@ def as_source(
     settings: dict[str, Any],
     also: Mapping[str, tuple[str, str]],
     *,
+    parts: Sequence[str] = (),
     update: bool = False,
     progress: Any = None,
     **work: Any,
@@ -59,6 +67,8 @@ def as_source(
         Parameters of `lensmap.ShearCatalog`.
     also : dict
         The pairs of columns that are mapped besides the shear, by the names of their maps.
+    parts : sequence of str
+        The column that names the parts of the survey, if there is one.
     update, progress
         As for `map_survey`.
     **work
@@ -74,7 +84,7 @@ def as_source(
     TypeError, ValueError
         If the source or its columns cannot be used, or positions are not ICRS.
     """
-    extra_columns = _columns_of(also)
+    extra_columns = [*_columns_of(also), *parts]
     path = _path_in_lsdb(source)
     if path is not None:
         source = path
@@ -86,18 +96,24 @@ def as_source(
             )
         found = source
     elif isinstance(source, ShearCatalog):
-        found = _of_catalog(source, folder, settings, also)
+        found = _of_catalog(source, folder, settings, also, parts)
     elif isinstance(source, (str, PathLike)) and Path(source).is_dir():
         found = HatsCatalog(source, **settings)
     else:
         found = _of_files(
             _as_files(source), folder, settings, extra_columns, update, progress, work
         )
-    missing = [name for name in extra_columns if name not in found.colnames]
-    if missing:
+    for parameter, names in (("also_map", _columns_of(also)), ("calibrate_by", parts)):
+        missing = [name for name in names if name not in found.colnames]
+        if missing:
+            raise ParameterError(
+                parameter, f"columns of the catalog, {list_names(found.colnames)}",
+                list_names(missing), verb="name",
+            )
+    own = [name for name in parts if name.lower() in (*REQUIRED, *OPTIONAL)]
+    if own:
         raise ParameterError(
-            "also_map", f"columns of the catalog, {list_names(found.colnames)}",
-            list_names(missing), verb="name",
+            "calibrate_by", "a column that names parts", f"{own[0]!r}, one of lensmap's own columns",
         )
     if found.frame not in ("icrs", "fk5"):
         raise ParameterError(
@@ -240,6 +256,7 @@ def _of_catalog(
     folder: RunFolder,
     settings: dict[str, Any],
     also: Mapping[str, tuple[str, str]],
+    parts: Sequence[str],
 ) -> HatsCatalog:
     """Write a catalog in memory to a HATS folder, if it is not there yet."""
     if settings:
@@ -260,7 +277,7 @@ def _of_catalog(
                         table[name] = -table[name]
             table.write(path)
             partition_catalog(
-                [path], target, keep=tuple(_columns_of(also)), name=folder.path.name, workers=1,
+                [path], target, keep=(*_columns_of(also), *parts), name=folder.path.name, workers=1,
                 overwrite=True, frame=catalog.frame,
             )
         folder.note(_CATALOG_NOTES, digest)

@@ -29,6 +29,7 @@ from lensmap.utils import (
     check_count,
     check_memory,
     list_names,
+    set_formats,
     warn_user,
     write_table,
 )
@@ -102,6 +103,25 @@ class SurveyMap:
     def settings(self) -> dict[str, Any]:
         """The settings of the run."""
         return dict(self._run.settings)
+
+    @property
+    def parts(self) -> QTable:
+        """The numbers of the parts of the survey that are calibrated by their own galaxies.
+
+        Columns: ``part``, the name; ``n_galaxies``, the number of unmasked galaxies; ``m``, the
+        mean multiplicative bias; ``response``, the mean response of the two components, without
+        1 + m; ``sigma_e``, the intrinsic dispersion per component of the uncalibrated
+        ellipticities; and ``mean_g1`` and ``mean_g2``, the mean shear that is subtracted, in the
+        celestial convention. No rows if the survey has one calibration and no mean is subtracted.
+        """
+        rows = self._run.notes("parts").get("parts", [])
+        names = ("part", "n_galaxies", "m", "response", "sigma_e", "mean_g1", "mean_g2")
+        types = (str, int, float, float, float, float, float)
+        table = QTable(rows=[tuple(row[name] for name in names) for row in rows] or None,
+                       names=names, dtype=types)
+        return set_formats(table, {
+            "m response sigma_e": ".4f", "mean_g1 mean_g2": ".5f",
+        })
 
     @property
     def failed(self) -> dict[int, str]:

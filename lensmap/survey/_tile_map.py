@@ -18,6 +18,7 @@ from lensmap.catalog import (
     Calibration,
     HatsCatalog,
     ShearCatalog,
+    calibrated_catalog,
     convention_signs,
     galaxy_keys,
 )
@@ -28,6 +29,7 @@ from lensmap.sphere import HealpixPixels
 from lensmap.survey._frozen import Frozen, FrozenFile
 from lensmap.survey._keyed_noise import keyed_realizations
 from lensmap.survey._large_scales import LatticeScales
+from lensmap.survey._parts import Parts
 from lensmap.survey._projection import PixelMeans
 from lensmap.survey._quality import quality_planes
 from lensmap.survey._tile_files import SAMPLE_STEPS, TileFiles
@@ -79,6 +81,8 @@ class TileTask:
         A further rotation of the lattices, degrees.
     dither : int
         The number of lattices over which the map of a tile is averaged, 1 or 4.
+    parts : Parts or None
+        The parts of the survey that have numbers of their own; None for the whole survey.
     """
 
     source: HatsCatalog
@@ -95,6 +99,7 @@ class TileTask:
     offset: tuple[float, float] = (0.0, 0.0)
     turn: float = 0.0
     dither: int = 1
+    parts: Parts | None = None
 
     @property
     def smoothing(self) -> float:
@@ -105,7 +110,9 @@ class TileTask:
     @property
     def extra_columns(self) -> tuple[str, ...]:
         """The columns of the catalog that are read besides those of every catalog."""
-        return tuple(dict.fromkeys(name for pair in self.also.values() for name in pair))
+        names = [name for pair in self.also.values() for name in pair]
+        names += [] if self.parts is None else self.parts.columns
+        return tuple(dict.fromkeys(names))
 
 
 def map_tile(task: TileTask, item: tuple[int, str]) -> dict[str, Any]:
@@ -182,12 +189,27 @@ class _TileMap:
         if self.catalog is None:
             return
         with self._timed("bin"):
+            self._calibrate()
             x, y = lattice.pixel_positions(*self.tile.project(self.catalog.ra, self.catalog.dec))
             self.lattice = lattice.cropped(x, y, _ROOM_PIXELS)
             self._bin()
 
     def _timed(self, name: str) -> _Timer:
         return _Timer(self.seconds, name)
+
+    def _calibrate(self) -> None:
+        """Calibrate galaxies of a survey in parts, each by the numbers of its part."""
+        if self.frozen.parts is None:
+            return
+        assert self.catalog is not None
+        if self.task.parts is None:
+            part = np.zeros(len(self.catalog), np.intp)
+        else:
+            part = self.task.parts.of_known(self.catalog, list(self.frozen.parts))
+            part = np.maximum(part, 0)  # the mask excludes galaxies in no part
+        self.catalog = calibrated_catalog(
+            self.catalog, part, list(self.frozen.parts.values()), self.task.estimator.sigma_e
+        )
 
     def _bin(self, lattice: TileLattice | None = None) -> None:
         """Bin the galaxies on the lattice."""
@@ -201,9 +223,13 @@ class _TileMap:
         self.assignment = PixelAssignment(
             self.catalog, wcs, scheme=estimator.scheme, pixels=pixels
         )
+        in_parts = self.frozen.parts is not None
         self.grid = ShearGrid.from_assignment(
-            self.assignment, sigma_e=estimator.sigma_e, extra_sums=estimator.extra_sums
-        ).with_calibration(self.frozen.calibration)
+            self.assignment, sigma_e=None if in_parts else estimator.sigma_e,
+            extra_sums=estimator.extra_sums,
+        )
+        if not in_parts:  # the galaxies of parts are calibrated already
+            self.grid = self.grid.with_calibration(self.frozen.calibration)
 
     # --- the map ----------------------------------------------------------------------------
 

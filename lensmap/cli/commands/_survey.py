@@ -15,10 +15,10 @@ from lensmap.cli._estimator_options import (
     has_parameter,
     make_estimator,
 )
-from lensmap.cli._file_types import InputCatalog, InputPart, OutputFolder
+from lensmap.cli._file_types import InputCatalog, InputPart, NamedRegion, OutputFolder
 from lensmap.cli._inputs import add_table_options, numbers_of_declaration, table_options
 from lensmap.cli._mask_options import add_footprint_arguments, add_mask_arguments, read_mask
-from lensmap.cli._messages import CombinationError, load_networks, say
+from lensmap.cli._messages import CombinationError, OptionError, load_networks, say
 from lensmap.cli._options import add_take_over, angle, condition, count
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result
@@ -79,6 +79,7 @@ def add_arguments(parser):
                        help="use only the rows that fulfill a condition, such as 'redshift > 0.4' "
                             "(see 'lensmap reconstruct --help')")
     _add_map_options(parser)
+    _add_part_options(parser)
     _add_run_options(parser)
     add_estimator_options(parser, mean_redshift=False)
 
@@ -117,6 +118,20 @@ def _add_map_options(parser):
     group.add_argument("--no-large-scales", action="store_true",
                        help="do not take the scales that are wider than a tile from a map of the "
                             "sphere")
+
+
+def _add_part_options(parser):
+    group = parser.add_argument_group("calibration options")
+    group.add_argument("--calibrate-by", type=NamedRegion, action="append", default=[],
+                       metavar="COLUMN|NAME=FILE",
+                       help="calibrate each part of the survey, such as its fields, by its own "
+                            "galaxies (bias, response and noise): the column that names the part "
+                            "of each galaxy, or NAME=FILE for each part, with the file of its "
+                            "region (as for --mask); repeatable (default: one calibration of the "
+                            "whole survey)")
+    group.add_argument("--subtract-mean", action="store_true",
+                       help="subtract the mean shear of each part of --calibrate-by, or of the "
+                            "survey, an additive bias that no column holds")
 
 
 def _add_run_options(parser):
@@ -214,14 +229,35 @@ def _open(arguments, stack):
             dask_executor(arguments.dask, arguments.workers, arguments.output)
         )
     names = (
-        "nside", "pixel_scale", "also_map", "tile_order", "margin", "dither", "update", "take_over",
+        "nside", "pixel_scale", "also_map", "subtract_mean", "tile_order", "margin", "dither",
+        "update", "take_over",
     )
     survey_run = open_run(
         source, estimator, Path(arguments.output), mask=mask, catalog=catalog,
-        progress=show_progress(arguments), large_scales=not arguments.no_large_scales, **work,
+        progress=show_progress(arguments), large_scales=not arguments.no_large_scales,
+        calibrate_by=_parts(arguments.calibrate_by), **work,
         **{name: getattr(arguments, name) for name in names},
     )
     return stack.enter_context(survey_run), only
+
+
+def _parts(words):
+    """Return the column or the regions of ``--calibrate-by``; None without the option."""
+    from lensmap.masks import SkyMask
+
+    pairs = [word.partition("=") for word in words]
+    if not any(equals for _, equals, _ in pairs):
+        if len(words) > 1:
+            raise OptionError("calibrate_by", "--calibrate-by must be one column, or NAME=FILE for "
+                              f"each part, not {' and '.join(map(str, words))}")
+        return str(words[0]) if words else None
+    names = [name.strip() for name, _, _ in pairs]
+    if not all(name and path for name, (_, _, path) in zip(names, pairs, strict=True)):
+        raise OptionError("calibrate_by", "--calibrate-by must be NAME=FILE for each part, if it "
+                          "is so for one")
+    if len(set(names)) < len(names):
+        raise OptionError("calibrate_by", "--calibrate-by must give each part another name")
+    return {name: SkyMask(path) for name, (_, _, path) in zip(names, pairs, strict=True)}
 
 
 def _source(arguments):
@@ -267,6 +303,7 @@ def _numbers_of_plan(plan, survey_run, tiles, arguments):
         "free_memory_bytes": None if arguments.dask else free_memory(),
         "disk_bytes": survey_run.needed_disk(len(tiles), arguments.products),
         "free_disk_bytes": shutil.disk_usage(folder).free,
+        "parts": survey_run.parts,
         "declaration": numbers_of_declaration(survey_run.source),
     }
 
@@ -287,7 +324,19 @@ def _describe_plan(plan, numbers):
         f"{_amount(numbers['disk_bytes'])} of disk space "
         f"({_amount(numbers['free_disk_bytes'])} are free)",
     ]
+    lines += [_describe_part(part) for part in numbers["parts"]]
     return lines if plan.smoothed_away is None else [*lines, plan.smoothed_away]
+
+
+def _describe_part(part):
+    """Return the numbers of a part of the survey as a line of text."""
+    mean = ""
+    if part["mean_g1"] or part["mean_g2"]:
+        mean = f", mean shear {part['mean_g1']:.2g}, {part['mean_g2']:.2g} subtracted"
+    return (
+        f"part {part['part']}: {part['n_galaxies']} galaxies, m {part['m']:.3g}, response "
+        f"{part['response']:.4g}, shape noise {part['sigma_e']:.3g} per component{mean}"
+    )
 
 
 def _numbers_of_map(survey, began):
