@@ -7,6 +7,7 @@ from ._sphere import SphericalShearGrid
 from ._wcs import make_wcs, tangent_wcs
 
 # For other packages of lensmap; not public.
+from ._add_at import add_at as add_at
 from ._assignment import (
     Assignment as Assignment,
     MapPixels as MapPixels,

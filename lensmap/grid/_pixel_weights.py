@@ -132,6 +132,30 @@ class PixelWeights:
         too_many = len(pixel) > whole.max_entries or any(part.merged for part in parts)
         return whole.merged_by_weight() if too_many else whole
 
+    def cropped(self, shape: tuple[int, int], y: range, x: range) -> PixelWeights:
+        """Return the weights on a rectangle of the pixels.
+
+        Parameters
+        ----------
+        shape : tuple of int
+            The shape of the map, ``(ny, nx)``.
+        y, x : range
+            The rows and the columns of the rectangle.
+
+        Returns
+        -------
+        PixelWeights
+            The weights in the rectangle, with the flat indices of its pixels.
+        """
+        row, column = np.divmod(self.pixel, shape[1])
+        row -= y.start
+        column -= x.start
+        on = (row >= 0) & (row < len(y)) & (column >= 0) & (column < len(x))
+        return PixelWeights(
+            len(y) * len(x), (row * len(x) + column)[on], self.weight[on],
+            None if self.share is None else self.share[on], merged=self.merged,
+        )
+
     def merged_by_weight(self) -> PixelWeights:
         """Return the weights with galaxies of similar weight in the same pixel merged.
 

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from astropy.wcs import WCS
@@ -16,7 +16,7 @@ from lensmap.catalog import as_shear_catalog
 from lensmap.grid._assignment import MapPixels, PixelAssignment
 from lensmap.grid._binned_shear import BinnedShear, check_sigma_e
 from lensmap.grid._projection import PixelFrame
-from lensmap.grid._sums import GridSums, check_equal
+from lensmap.grid._sums import SUMS, GridSums, check_equal
 from lensmap.utils import ConventionWarning, without_warnings
 
 if TYPE_CHECKING:
@@ -223,20 +223,52 @@ class ShearGrid(BinnedShear):
         ValueError
             If there is no chunk, or if chunks differ in columns, frame, convention or kind.
         """
+        def assignments() -> Iterator[PixelAssignment]:
+            pixels = None
+            for chunk in chunks:
+                # The first chunk warned, and the others equal it.
+                with nullcontext() if pixels is None else without_warnings(ConventionWarning):
+                    catalog = as_shear_catalog(chunk)
+                if pixels is None:
+                    pixels = MapPixels.from_wcs(wcs, mask, catalog.frame)
+                yield PixelAssignment(catalog, wcs, scheme=scheme, pixels=pixels)
+
+        return cls.from_assignments(assignments(), sigma_e=sigma_e, extra_sums=extra_sums)
+
+    @classmethod
+    def from_assignments(
+        cls,
+        assignments: Iterable[PixelAssignment],
+        *,
+        sigma_e: float | None = None,
+        extra_sums: Iterable[str] = (),
+    ) -> ShearGrid:
+        """Bin a catalog whose chunks are already assigned to the pixels of the same map.
+
+        Parameters
+        ----------
+        assignments : iterable of PixelAssignment
+            The galaxies of each chunk and their pixels. Only one chunk at a time is held.
+        sigma_e, extra_sums
+            As for `from_chunks`.
+
+        Returns
+        -------
+        ShearGrid
+            The grid.
+
+        Raises
+        ------
+        ValueError
+            If there is no chunk, or if chunks differ in columns, frame, convention or kind.
+        """
         check_sigma_e(sigma_e)
-        pixels = sums = None
-        for chunk in chunks:
-            # The first chunk warned, and the others equal it.
-            with nullcontext() if pixels is None else without_warnings(ConventionWarning):
-                catalog = as_shear_catalog(chunk)
-            if pixels is None:
-                pixels = MapPixels.from_wcs(wcs, mask, catalog.frame)
-            elif sums is not None:
-                check_equal("frame", sums.frame, catalog.frame)
-            assignment = PixelAssignment(catalog, wcs, scheme=scheme, pixels=pixels)
+        sums = None
+        for assignment in assignments:
             if sums is None:
                 sums = GridSums(assignment, extra_sums, keep_weights=sigma_e is None)
             else:
+                check_equal("frame", sums.frame, assignment.catalog.frame)
                 sums.add(assignment)
         if sums is None:
             raise ValueError(
@@ -269,6 +301,35 @@ class ShearGrid(BinnedShear):
                 "both catalogs with the same wcs"
             )
         return self._plus(other)
+
+    def cropped(self, rows: slice, columns: slice) -> ShearGrid:
+        """Return the part of the grid on a rectangle of pixels.
+
+        Parameters
+        ----------
+        rows, columns : slice
+            The pixels along y and along x, without steps.
+
+        Returns
+        -------
+        ShearGrid
+            The smaller grid, whose arrays are views of those of this one. The numbers of galaxies
+            off the map and of masked galaxies are those of this grid.
+        """
+        ny, nx = self.shape
+        y, x = (range(size)[part] for size, part in ((ny, rows), (nx, columns)))
+        if (len(y), len(x)) == (ny, nx):
+            return self
+        arrays: dict[str, Any] = {
+            name: None if getattr(self, name) is None else getattr(self, name)[rows, columns]
+            for name in ("mask", *SUMS)
+        }
+        weights = self.pixel_weights
+        return replace(
+            self, wcs=self.wcs[rows, columns], **arrays,
+            extra={name: array[rows, columns] for name, array in self.extra.items()},
+            pixel_weights=None if weights is None else weights.cropped((ny, nx), y, x),
+        )
 
     @cached_property
     def pixel_frame(self) -> PixelFrame:

@@ -30,9 +30,10 @@ _ORDERS = (3, 4, 5)
 # HealSparse files have no coarser pixels than these within their coverage pixels.
 _MIN_NSIDE = 128
 
-# Memory of a worker, bytes: for each pixel of a tile and for each galaxy that it reads.
+# Memory of a worker, bytes: for each pixel of a tile and for each galaxy that it reads. Galaxies
+# are read in chunks, and only their weights and what their rotations need is kept.
 _BYTES_PER_PIXEL = 420.0
-_BYTES_PER_GALAXY = 130.0
+_BYTES_PER_GALAXY = 40.0
 
 # Disk, bytes for each HEALPix pixel: in the files of the tiles, which overlap, and in the products.
 _BYTES_PER_TILE_PIXEL = 110.0

@@ -7,7 +7,7 @@ import numpy as np
 from scipy import ndimage
 
 from lensmap.flatsky import gaussian_smooth
-from lensmap.grid import Assignment, ShearGrid
+from lensmap.grid import ShearGrid
 
 __all__ = ["QUALITY", "quality_planes"]
 
@@ -28,7 +28,7 @@ _SMOOTHING_ARCMIN = 2.0
 
 def quality_planes(
     grid: ShearGrid,
-    assignment: Assignment,
+    redshift: tuple[np.ndarray, np.ndarray] | None,
     masked: np.ndarray,
     scale: float,
     smoothing: float,
@@ -40,8 +40,9 @@ def quality_planes(
     ----------
     grid : ShearGrid
         The binned galaxies.
-    assignment : ``lensmap.grid.Assignment``
-        The galaxies and their pixels.
+    redshift : tuple or None
+        The sums of weight times redshift and of the weights of galaxies that have a redshift,
+        ``(ny, nx)`` each. None if the catalog has no redshifts.
     masked : `numpy.ndarray`
         True for pixels that the map masks, bool, ``(ny, nx)``.
     scale : float
@@ -69,13 +70,8 @@ def quality_planes(
         "density": _ratio(sum_w**2, sum_w2 * np.maximum(used, 1e-6), some) / pixel_area,
         "sigma_e": np.sqrt(_ratio(noise, sum_w2, some)),
     }
-    redshift = assignment.column("redshift")
     if redshift is not None:
-        known = np.isfinite(redshift)
-        weight = known if assignment.weight is None else assignment.weight * known
-        weighted = np.where(known, redshift, 0) * weight
-        sums = assignment.sums(weighted.astype(float), np.asarray(weight, float))
-        above, below = (gaussian_smooth(plane, sigma) for plane in sums)
+        above, below = (gaussian_smooth(plane, sigma) for plane in redshift)
         planes["redshift"] = _ratio(above, below, below > 1e-9 * sum_w.max())
     kernel = max(smoothing / scale, 1.0) if smoothing else sigma
     planes["kernel"] = gaussian_smooth((~masked).astype(float), kernel)

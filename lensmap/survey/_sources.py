@@ -21,7 +21,8 @@ from lensmap.catalog import (
     convention_signs,
     partition_catalog,
 )
-from lensmap.survey._tile_map import READ_STEPS, TileTask
+from lensmap.survey._tile_galaxies import READ_STEPS
+from lensmap.survey._tile_map import TileTask
 from lensmap.survey._tiles import Tile
 from lensmap.utils import (
     IncompleteRunError,

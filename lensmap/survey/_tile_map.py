@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import time
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,37 +13,22 @@ import numpy as np
 from astropy import units as u
 from scipy.special import ndtr, stdtrit
 
-from lensmap.catalog import (
-    Calibration,
-    HatsCatalog,
-    ShearCatalog,
-    calibrated_catalog,
-    convention_signs,
-    galaxy_keys,
-)
+from lensmap.catalog import Calibration, HatsCatalog
 from lensmap.estimators import Estimator, check_inversion, mask_of
-from lensmap.grid import MapPixels, PixelAssignment, PixelFrame, ShearGrid
+from lensmap.grid import ShearGrid
 from lensmap.masks import SkyMask
 from lensmap.sphere import HealpixPixels
 from lensmap.survey._frozen import Frozen, FrozenFile
-from lensmap.survey._keyed_noise import keyed_realizations
 from lensmap.survey._large_scales import LatticeScales
 from lensmap.survey._parts import Parts
 from lensmap.survey._projection import PixelMeans
 from lensmap.survey._quality import quality_planes
+from lensmap.survey._seconds import Seconds
 from lensmap.survey._tile_files import SAMPLE_STEPS, TileFiles
+from lensmap.survey._tile_galaxies import TileGalaxies
 from lensmap.survey._tiles import Tile, TileLattice
 
-__all__ = ["READ_STEPS", "TileTask", "bin_tile", "map_tile"]
-
-#: Galaxies are read in pixels of this many orders above that of the tile.
-READ_STEPS = 4
-
-# Ellipticities of galaxies and stars are below this; larger values are placeholders.
-_MAX_VALUE = 10.0
-
-# The pixels of the lattice that are kept around the galaxies.
-_ROOM_PIXELS = 32
+__all__ = ["TileTask", "bin_tile", "map_tile"]
 
 
 @dataclass(frozen=True)
@@ -156,11 +140,11 @@ def bin_tile(task: TileTask, pixel: int) -> ShearGrid | None:
     them.
     """
     tile = _TileMap(task, pixel, with_margin=False)
-    return None if tile.catalog is None else tile.grid
+    return tile.galaxies.grid
 
 
 class _TileMap:
-    """The galaxies of a tile on its lattice, and their map.
+    """The map of a tile.
 
     Parameters
     ----------
@@ -175,71 +159,36 @@ class _TileMap:
     def __init__(self, task: TileTask, pixel: int, with_margin: bool = True) -> None:
         self.task, self.tile = task, Tile(task.order, pixel, task.margin)
         self.frozen: Frozen = task.frozen.load()
-        self.seconds: dict[str, float] = {}
-        lattice = self.tile.lattice(task.scale, task.offset, task.turn)
-        order = task.order + READ_STEPS
-        with self._timed("read"):
-            if with_margin:
-                pixels = lattice.covering_pixels(order)
-            else:
-                pixels = pixel * 4**READ_STEPS + np.arange(4**READ_STEPS)
-            self.catalog: ShearCatalog | None = task.source.within_pixels(
-                order, pixels, extra_columns=task.extra_columns, keys=True
-            )
-        if self.catalog is None:
-            return
-        with self._timed("bin"):
-            self._calibrate()
-            x, y = lattice.pixel_positions(*self.tile.project(self.catalog.ra, self.catalog.dec))
-            self.lattice = lattice.cropped(x, y, _ROOM_PIXELS)
-            self._bin()
+        self.seconds = Seconds()
+        self._bin(self.tile.lattice(task.scale, task.offset, task.turn), with_margin)
 
-    def _timed(self, name: str) -> _Timer:
-        return _Timer(self.seconds, name)
+    def _bin(self, lattice: TileLattice, with_margin: bool = True) -> None:
+        """Bin the galaxies on a lattice."""
+        self.galaxies = TileGalaxies(
+            self.task, self.frozen, self.tile, lattice, self.seconds, with_margin
+        )
+        self.lattice = self.galaxies.lattice
 
-    def _calibrate(self) -> None:
-        """Calibrate galaxies of a survey in parts, each by the numbers of its part."""
-        if self.frozen.parts is None:
-            return
-        assert self.catalog is not None
-        if self.task.parts is None:
-            part = np.zeros(len(self.catalog), np.intp)
-        else:
-            part = self.task.parts.of_known(self.catalog, list(self.frozen.parts))
-            part = np.maximum(part, 0)  # the mask excludes galaxies in no part
-        self.catalog = calibrated_catalog(
-            self.catalog, part, list(self.frozen.parts.values()), self.task.estimator.sigma_e
-        )
+    @property
+    def grid(self) -> ShearGrid:
+        """The binned galaxies."""
+        assert self.galaxies.grid is not None
+        return self.galaxies.grid
 
-    def _bin(self, lattice: TileLattice | None = None) -> None:
-        """Bin the galaxies on the lattice."""
-        task, estimator = self.task, self.task.estimator
-        assert self.catalog is not None
-        if lattice is not None:
-            self.lattice = lattice
-        wcs = self.lattice.wcs
-        self.frame = PixelFrame(wcs, self.catalog.frame)
-        pixels = MapPixels.from_wcs(wcs, task.mask, self.frame)
-        self.assignment = PixelAssignment(
-            self.catalog, wcs, scheme=estimator.scheme, pixels=pixels
-        )
-        in_parts = self.frozen.parts is not None
-        self.grid = ShearGrid.from_assignment(
-            self.assignment, sigma_e=None if in_parts else estimator.sigma_e,
-            extra_sums=estimator.extra_sums,
-        )
-        if not in_parts:  # the galaxies of parts are calibrated already
-            self.grid = self.grid.with_calibration(self.frozen.calibration)
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no galaxy with a weight."""
+        grid = self.galaxies.grid
+        return grid is None or not (grid.sum_w > 0).any()
 
     # --- the map ----------------------------------------------------------------------------
 
     def layers(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the maps on HEALPix pixels, and the facts of the tile."""
-        empty = self.catalog is None or not (self.grid.sum_w > 0).any()
         facts: dict[str, Any] = {
             "n_galaxies": 0, "n_masked": 0, "n_pixels": 0, "shape": [0, 0], "seconds": self.seconds,
         }
-        if empty:
+        if self.is_empty:
             return {"index": np.empty(0, np.int64)}, facts
         layers = self._dithered() if self.task.dither > 1 else self._layers()
         facts |= {
@@ -256,7 +205,8 @@ class _TileMap:
         layers: dict[str, np.ndarray] | None = None
         for shift in ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5)):
             moved = (first.first[0] + shift[0], first.first[1] + shift[1])
-            self._bin(dataclasses.replace(first, first=moved))
+            if any(shift):
+                self._bin(dataclasses.replace(first, first=moved))
             new = self._layers()
             layers = new if layers is None else _added(layers, new)
         assert layers is not None
@@ -269,11 +219,11 @@ class _TileMap:
 
     def _layers(self) -> dict[str, np.ndarray]:
         task, grid, estimator = self.task, self.grid, self.task.estimator
-        with self._timed("prepare"):
+        with self.seconds.of("prepare"):
             estimator.check(grid)
             self.state = estimator.prepare(grid, self.frozen.fitted)
             self.scales = self._large_scales()
-        with self._timed("invert"):
+        with self.seconds.of("invert"):
             inversion, kappa = self._inverted(grid, estimator.residual_shear)
             check_inversion(estimator, grid, inversion)
         masked = mask_of(estimator, grid, inversion)
@@ -285,13 +235,13 @@ class _TileMap:
             smooth["kappa_b"] = inversion.kappa_b * grid.handedness
         if inversion.uncertainty is not None:
             smooth["error"] = inversion.uncertainty
-        with self._timed("also"):
+        with self.seconds.of("also"):
             smooth |= self._also()
-        with self._timed("quality"):
+        with self.seconds.of("quality"):
             quality = quality_planes(
-                grid, self.assignment, masked, task.scale, task.smoothing, 0.5 * task.margin
+                grid, self.galaxies.redshift, masked, task.scale, task.smoothing, 0.5 * task.margin
             )
-        with self._timed("project"):
+        with self.seconds.of("project"):
             pixels = HealpixPixels(task.nside)
             means = PixelMeans(self.lattice, pixels, self.tile.blended_pixels(pixels.order))
             layers = means.means(
@@ -299,7 +249,7 @@ class _TileMap:
                 {"unmasked": ~masked, "outside": outside},
                 quality,
             )
-        with self._timed("noise"):
+        with self.seconds.of("noise"):
             layers |= self._noise(means, layers["unmasked"] == 1)
         layers |= {"index": means.index, "weight": means.weight.astype(np.float32)}
         layers |= self._counts(pixels, means.index)
@@ -309,7 +259,8 @@ class _TileMap:
         scales = self.frozen.large_scales
         if scales is None or self.task.estimator.quantity != "kappa":
             return None
-        return scales.on_lattice(self.lattice, self.frame, np.radians(self.task.smoothing))
+        smoothing = np.radians(self.task.smoothing)
+        return scales.on_lattice(self.lattice, self.grid.pixel_frame, smoothing)
 
     def _inverted(self, grid: ShearGrid, residual: bool) -> tuple[Any, np.ndarray]:
         """Return the inversion of a grid, and the convergence that is joined to the sphere.
@@ -342,8 +293,7 @@ class _TileMap:
         plain = self.task.estimator
         if plain.uncertainty is not None:
             plain = plain.replace(uncertainty=None)
-        for name, (first, second) in self.task.also.items():
-            sum_we, sum_w = self._sums_of(first, second)
+        for name, (sum_we, sum_w) in self.galaxies.also.items():
             # These are not shears: no response and no bias apply to them.
             grid = dataclasses.replace(
                 self.grid, sum_we=sum_we, sum_w=sum_w, sum_wc=None,
@@ -355,44 +305,13 @@ class _TileMap:
             planes[name] = plain.invert(grid, self.state).kappa
         return planes
 
-    def _sums_of(self, first: str, second: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the sums of weight times a spin-2 quantity, and of weights, in each pixel.
-
-        ``first`` and ``second`` are its columns, in the convention of the ellipticities. Galaxies
-        without a value count in neither sum.
-        """
-        signs = convention_signs(self.task.source.convention)
-        one: np.ndarray
-        two: np.ndarray
-        one, two = (
-            sign * np.asarray(np.ma.filled(np.ma.asarray(values, float), np.nan))
-            for sign, values in zip(
-                signs, map(self.assignment.column, (first, second)), strict=True
-            )
-        )
-        known = (np.abs(one) < _MAX_VALUE) & (np.abs(two) < _MAX_VALUE)  # False for NaN
-        weight = known.astype(float)
-        if self.assignment.weight is not None:
-            weight *= self.assignment.weight
-        values = self.assignment.to_pixel_basis(
-            np.where(known, one, 0.0), np.where(known, two, 0.0)
-        )
-        real, imaginary, total = self.assignment.sums(
-            values.real * weight, values.imag * weight, weight
-        )
-        return real + 1j * imaginary, total
-
     def _counts(self, pixels: HealpixPixels, index: np.ndarray) -> dict[str, np.ndarray]:
         """Return the galaxy counts of the pixels of the tile itself; 0 in other pixels."""
-        assert self.catalog is not None
-        rows = self.assignment.used_rows
-        nested = pixels.at(self.catalog.ra[rows], self.catalog.dec[rows])
-        nested = nested[(nested >> (2 * (pixels.order - self.tile.order))) == self.tile.pixel]
-        position = np.searchsorted(index, nested)
-        position[position == len(index)] = 0
-        found = index[position] == nested if len(index) else np.zeros(len(nested), bool)
-        counts = np.bincount(position[found], minlength=len(index))
-        return {"counts": counts.astype(np.int32)}
+        shift = 2 * (pixels.order - self.tile.order)
+        own = (index >> shift) == self.tile.pixel
+        counts = np.zeros(len(index), np.int32)
+        counts[own] = self.galaxies.counts[index[own] & ((1 << shift) - 1)]
+        return {"counts": counts}
 
     # --- noise ------------------------------------------------------------------------------
 
@@ -433,30 +352,15 @@ class _TileMap:
     def _realizations(self) -> Iterator[list[np.ndarray]]:
         estimator = self.task.estimator
         kind = estimator.chosen_uncertainty
-        assert kind is not None and self.catalog is not None
+        assert kind is not None
         n, seed = estimator.n_realizations, _seed_of(estimator)
         rng = np.random.default_rng([seed, self.tile.order, self.tile.pixel])
         if kind.from_galaxies:
-            keys = galaxy_keys(self.catalog)[self.assignment.used_rows]
-            for rotated in keyed_realizations(self.assignment, keys, self.grid, n, seed):
+            for rotated in self.galaxies.realizations(n, seed):
                 yield list(estimator.noise(rotated, self.state, rng))
         else:
             for _ in range(n):
                 yield list(estimator.noise(self.grid, self.state, rng))
-
-
-class _Timer:
-    """A context that adds its seconds to a dict."""
-
-    def __init__(self, seconds: dict[str, float], name: str) -> None:
-        self._seconds, self._name = seconds, name
-
-    def __enter__(self) -> None:
-        self._start = time.perf_counter()
-
-    def __exit__(self, *error: object) -> None:
-        spent = time.perf_counter() - self._start
-        self._seconds[self._name] = round(self._seconds.get(self._name, 0.0) + spent, 3)
 
 
 def _added(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -26,6 +26,9 @@ _DISTANCE_STEPS = 200
 # those that have a weight are divided further.
 _COARSE_STEPS = 5
 
+# The shapes of lattices, and the shifts of their parts, are multiples of this number of pixels.
+_STEP = 16
+
 
 @dataclass(frozen=True)
 class Tile:
@@ -189,7 +192,8 @@ class Tile:
         room = self.margin / scale * (1 + radius**2)
         low, high = corners.min(axis=0) - room, corners.max(axis=0) + room
         first = np.floor(low)
-        shape = np.ceil(high - first).astype(int) + 1
+        # So that a part of the lattice of `TileLattice.cropped` lies within it.
+        shape = -(-(np.ceil(high - first).astype(int) + 1) // _STEP) * _STEP
         return TileLattice(
             self, scale, angle, (float(first[0] + offset[0]), float(first[1] + offset[1])),
             (int(shape[1]), int(shape[0])),
@@ -251,7 +255,7 @@ class TileLattice:
         (a, b), (c, d) = _matrix(self.angle) / self.scale
         return a * xi + b * eta - self.first[0], c * xi + d * eta - self.first[1]
 
-    def cropped(self, x: np.ndarray, y: np.ndarray, room: int, step: int = 16) -> TileLattice:
+    def cropped(self, x: np.ndarray, y: np.ndarray, room: int) -> TileLattice:
         """Return the part of the lattice around positions.
 
         Parameters
@@ -260,14 +264,12 @@ class TileLattice:
             Positions in pixels, ``(n,)``, of which those on the lattice count.
         room : int
             The number of pixels to keep around the positions, on each side.
-        step : int
-            The first pixel is moved by a multiple of this number, and the shape is a multiple of
-            it.
 
         Returns
         -------
         TileLattice
-            The smaller lattice, whose pixels are pixels of this one.
+            The smaller lattice, whose pixels are pixels of this one. It is moved by, and its shape
+            is, a multiple of 16.
         """
         ny, nx = self.shape
         with np.errstate(invalid="ignore"):
@@ -276,14 +278,19 @@ class TileLattice:
             return self
         first, shape = [], []
         for values, size in ((x[on], nx), (y[on], ny)):
-            low = max(0, int((values.min() - room) // step) * step)
+            low = max(0, int((values.min() - room) // _STEP) * _STEP)
             high = min(int(np.ceil(values.max())) + room, size)
             first.append(low)
-            shape.append(int(np.ceil((high - low) / step)) * step)
+            shape.append(int(np.ceil((high - low) / _STEP)) * _STEP)
         return TileLattice(
             self.tile, self.scale, self.angle,
             (self.first[0] + first[0], self.first[1] + first[1]), (shape[1], shape[0]),
         )
+
+    def part_of(self, other: TileLattice) -> tuple[slice, slice]:
+        """Return the rows and the columns of this lattice in another that holds its pixels."""
+        x, y = (round(mine - theirs) for mine, theirs in zip(self.first, other.first, strict=True))
+        return slice(y, y + self.shape[0]), slice(x, x + self.shape[1])
 
     def covering_pixels(self, order: int) -> np.ndarray:
         """Return HEALPix pixels that cover the lattice, nested indices, increasing, ``(n,)``."""

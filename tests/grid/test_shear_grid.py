@@ -297,3 +297,19 @@ def test_catalog_frame_is_that_of_north():
     found = ShearGrid.from_catalog(galactic, WCS)
     np.testing.assert_array_equal(found.count, expected.count)
     np.testing.assert_allclose(found.shear, expected.shear, atol=1e-4)
+
+
+@pytest.mark.parametrize("scheme", ["nearest", "cloud-in-cell"])
+def test_a_cropped_grid_is_that_of_the_smaller_map(scheme):
+    grid = ShearGrid.from_catalog(_catalog(), WCS, scheme=scheme, extra_sums=["sum_w2e2"])
+    rows, columns = slice(3, 17), slice(8, 24)
+    cropped = grid.cropped(rows, columns)
+    assert cropped.wcs.array_shape == cropped.shape == (14, 16)
+    center = np.array([[2.0, 5.0]])
+    np.testing.assert_allclose(
+        cropped.wcs.wcs_pix2world(center, 0), WCS.wcs_pix2world(center + [[8, 3]], 0), rtol=1e-12
+    )
+    for name in ("sum_we", "sum_w", "sum_w2", "count", "noise_sum", "shear", "sigma"):
+        np.testing.assert_array_equal(getattr(cropped, name), getattr(grid, name)[rows, columns])
+    np.testing.assert_array_equal(cropped.extra["sum_w2e2"], grid.extra["sum_w2e2"][rows, columns])
+    assert grid.cropped(slice(None), slice(None)) is grid

@@ -19,12 +19,14 @@ from lensmap.catalog.hats._folder import HatsFolder, Partition
 from lensmap.catalog.hats._keys import galaxy_keys
 from lensmap.catalog.hats._ranges import ranges_of_circle, ranges_of_pixels
 from lensmap.catalog.hats._reader import PartReader
+from lensmap.catalog.hats._rows import chunks_of_rows
 from lensmap.utils import (
     CatalogWarning,
     ParameterError,
     as_icrs,
     as_skycoord,
     check_angle,
+    check_count,
     track,
     warn_user,
 )
@@ -228,6 +230,51 @@ class HatsCatalog:
         ranges = ranges_of_pixels(order, pixels)
         rows = self._files.rows_in(ranges, self._reader.pixels_of)
         return _with_warning(self._reader.catalog_of(rows, extra_columns, keys))
+
+    def chunks_within_pixels(
+        self,
+        order: int,
+        pixels: ArrayLike,
+        extra_columns: str | Iterable[str] = (),
+        *,
+        keys: bool = False,
+        max_rows: int = 1 << 20,
+    ) -> Iterator[ShearCatalog]:
+        """Iterate over the galaxies in HEALPix pixels, in chunks of bounded size.
+
+        Parameters
+        ----------
+        order, pixels, extra_columns, keys
+            As for `within_pixels`.
+        max_rows : int
+            The largest number of rows of a chunk.
+
+        Yields
+        ------
+        ShearCatalog
+            Usable galaxies with positions in these pixels, in the order of the partitions and of
+            their rows. Chunks without any are left out.
+
+        Raises
+        ------
+        ValueError
+            If a file that holds some of the galaxies is damaged; the message names it.
+
+        Warns
+        -----
+        CatalogWarning
+            At the end, if rows were left out.
+        """
+        rows = self._files.rows_in(ranges_of_pixels(order, pixels), self._reader.pixels_of)
+        left_out: Counter[str] = Counter()
+        n_used = 0
+        for chunk in chunks_of_rows(rows, check_count(max_rows, "max_rows", minimum=1)):
+            catalog = self._reader.catalog_of(chunk, extra_columns, keys)
+            if catalog is not None:
+                left_out.update(catalog.n_left_out)
+                n_used += len(catalog)
+                yield catalog
+        _warn_left_out(left_out, n_used)
 
     def near(
         self,

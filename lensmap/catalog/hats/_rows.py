@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from lensmap.catalog.hats._arrow import HEALPIX_COLUMN, SOURCE_FILE, SOURCE_ROW
 from lensmap.catalog.hats._keys import GALAXY_KEY, hash_galaxies
 from lensmap.utils import ParameterError, check_memory, list_names
 
-__all__ = ["FileRows", "PixelsOf", "stored_pixels", "table_of_rows"]
+__all__ = ["FileRows", "PixelsOf", "chunks_of_rows", "stored_pixels", "table_of_rows"]
 
 #: A function from a table to the HEALPix pixels of order 29 of its rows, int64.
 PixelsOf = Callable[[TableSource], np.ndarray]
@@ -59,6 +59,48 @@ class FileRows:
         if self.mask is not None:
             mask = mask & self.mask
         return replace(self, mask=None if mask.all() else mask)
+
+    def pieces(self, max_rows: int) -> Iterator[FileRows]:
+        """Yield the rows in pieces that span at most ``max_rows`` rows of the file each."""
+        if self.stop - self.start <= max_rows:
+            yield self
+            return
+        for start in range(self.start, self.stop, max_rows):
+            stop = min(start + max_rows, self.stop)
+            mask = None
+            if self.mask is not None:
+                mask = self.mask[start - self.start:stop - self.start]
+                if not mask.any():
+                    continue
+            yield replace(self, start=start, stop=stop, mask=mask)
+
+
+def chunks_of_rows(rows: Iterable[FileRows], max_rows: int) -> Iterator[list[FileRows]]:
+    """Yield rows in lists of at most ``max_rows`` rows, in their order.
+
+    Parameters
+    ----------
+    rows : iterable of FileRows
+        The rows.
+    max_rows : int
+        The largest number of rows of a list.
+
+    Yields
+    ------
+    list of FileRows
+        Some of the rows.
+    """
+    chunk: list[FileRows] = []
+    n_rows = 0
+    for part in rows:
+        for piece in part.pieces(max_rows):
+            if chunk and n_rows + len(piece) > max_rows:
+                yield chunk
+                chunk, n_rows = [], 0
+            chunk.append(piece)
+            n_rows += len(piece)
+    if chunk:
+        yield chunk
 
 
 def table_of_rows(

@@ -99,6 +99,29 @@ def test_pixels_without_galaxies_give_none(survey):
     assert catalog.within_pixels(5, []) is None
 
 
+@pytest.mark.parametrize("layout", ["files", "folders"])
+@pytest.mark.parametrize("max_rows", [1, 70, 450, 10**6])
+def test_chunks_within_pixels_are_the_whole_in_order(max_rows, layout, tmp_path):
+    parts = partitions()
+    write_foreign(tmp_path, parts, layout=layout, row_group_size=50, sort=True)
+    catalog = HatsCatalog(tmp_path, columns="generic", convention="celestial", kind="shear")
+    order = max(part.order for part in catalog.partitions) + 2
+    pixels = catalog.pixels(order)[::3]
+    whole = catalog.within_pixels(order, pixels, keys=True)
+    if max_rows == 1:
+        pixels = pixels[:1]
+        whole = catalog.within_pixels(order, pixels, keys=True)
+    chunks = list(catalog.chunks_within_pixels(order, pixels, keys=True, max_rows=max_rows))
+    assert 0 < max(map(len, chunks)) <= max_rows
+    assert (len(chunks) == 1) == (max_rows > len(whole))
+    for name in ("ra", "e1", "e2"):
+        joined = np.concatenate([getattr(chunk, name) for chunk in chunks])
+        np.testing.assert_array_equal(joined, getattr(whole, name))
+    keys = np.concatenate([galaxy_keys(chunk) for chunk in chunks])
+    np.testing.assert_array_equal(keys, galaxy_keys(whole))
+
+
+
 @pytest.mark.parametrize(("order", "pixels", "message"), [
     (5, [12 * 4**5], "from 0 to 12287"), (5, [-1], "from 0 to 12287"), (2, [0.5], "whole numbers"),
 ])

@@ -1,0 +1,234 @@
+# Licensed under a 3-clause BSD style license - see LICENSE.rst
+"""The galaxies of a tile on its lattice, read in chunks to bound the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lensmap.catalog import ShearCatalog, calibrated_catalog, convention_signs, galaxy_keys
+from lensmap.grid import MapPixels, PixelAssignment, PixelFrame, ShearGrid
+from lensmap.sphere import HealpixPixels
+from lensmap.survey._frozen import Frozen
+from lensmap.survey._keyed_noise import KeyedGalaxies, keyed_realizations
+from lensmap.survey._seconds import Seconds
+from lensmap.survey._tiles import Tile, TileLattice
+
+if TYPE_CHECKING:
+    from lensmap.survey._tile_map import TileTask
+
+__all__ = ["READ_STEPS", "TileGalaxies"]
+
+#: Galaxies are read in pixels of this many orders above that of the tile.
+READ_STEPS = 4
+
+# Ellipticities of galaxies and stars are below this; larger values are placeholders.
+_MAX_VALUE = 10.0
+
+# The pixels of the lattice that are kept around the galaxies.
+_ROOM_PIXELS = 32
+
+
+class TileGalaxies:
+    """The galaxies of a tile, binned on its lattice.
+
+    The galaxies are read chunk by chunk. Only sums over the galaxies of each pixel are kept, and,
+    for noise realizations, the pixel, the key and the ellipticity of each galaxy.
+
+    Parameters
+    ----------
+    task : TileTask
+        What all tiles share.
+    frozen : Frozen
+        The numbers that are fitted to the whole survey.
+    tile : Tile
+        The tile.
+    lattice : TileLattice
+        The pixels, of which those around galaxies are kept.
+    seconds : Seconds
+        The times to which those of reading and binning are added.
+    with_margin : bool
+        Whether the galaxies of the margin are used.
+
+    Attributes
+    ----------
+    lattice : TileLattice
+        The pixels of the grid.
+    grid : ShearGrid or None
+        The binned galaxies. None if there are none.
+    also : dict
+        The sums of weight times value (complex) and of weights of each pair of columns that is
+        mapped like the shear, ``(ny, nx)`` each, by the name of its map.
+    redshift : tuple or None
+        The sums of weight times redshift and of the weights of galaxies that have a redshift,
+        ``(ny, nx)`` each. None if the catalog has no redshifts.
+    counts : `numpy.ndarray`
+        The galaxy counts of the pixels of the survey map in the tile itself, without its margin, in
+        nested order, int64, ``(n,)``.
+    """
+
+    def __init__(
+        self,
+        task: TileTask,
+        frozen: Frozen,
+        tile: Tile,
+        lattice: TileLattice,
+        seconds: Seconds,
+        with_margin: bool = True,
+    ) -> None:
+        self._task, self._frozen, self._tile = task, frozen, tile
+        kind = task.estimator.chosen_uncertainty
+        self._with_keys = with_margin and kind is not None and kind.from_galaxies
+        self._keyed: list[KeyedGalaxies] = []
+        self.lattice, self._shape = lattice, lattice.shape
+        frame = PixelFrame(lattice.wcs, task.source.frame)
+        self._pixels = MapPixels.from_wcs(lattice.wcs, task.mask, frame)
+        self._map_pixels = HealpixPixels(task.nside)
+        self.counts = np.zeros(1 << self._count_shift, np.int64)
+        self.also = {
+            name: (np.zeros(self._shape, complex), np.zeros(self._shape)) for name in task.also
+        }
+        self.redshift: tuple[np.ndarray, np.ndarray] | None = None
+        self.grid: ShearGrid | None = None
+        with seconds.of("bin", without="read"):
+            chunks = self._chunks(seconds, with_margin)
+            first = next(chunks, None)
+            if first is not None:
+                self._bin(first, chunks)
+
+    @property
+    def _count_shift(self) -> int:
+        """The bits of the index of a pixel of the survey map within the tile."""
+        return 2 * (self._map_pixels.order - self._tile.order)
+
+    def _chunks(self, seconds: Seconds, with_margin: bool) -> Iterator[ShearCatalog]:
+        """Yield the calibrated galaxies of the lattice, or of the tile itself, in chunks."""
+        task, order = self._task, self._tile.order + READ_STEPS
+        if with_margin:
+            pixels = self.lattice.covering_pixels(order)
+        else:
+            pixels = self._tile.pixel * 4**READ_STEPS + np.arange(4**READ_STEPS)
+        chunks = task.source.chunks_within_pixels(
+            order, pixels, extra_columns=task.extra_columns, keys=self._with_keys
+        )
+        while True:
+            with seconds.of("read"):
+                catalog = next(chunks, None)
+            if catalog is None:
+                return
+            yield self._calibrated(catalog)
+
+    def _calibrated(self, catalog: ShearCatalog) -> ShearCatalog:
+        """Return galaxies of a survey in parts, each calibrated by the numbers of its part."""
+        numbers = self._frozen.parts
+        if numbers is None:
+            return catalog
+        if self._task.parts is None:
+            part = np.zeros(len(catalog), np.intp)
+        else:
+            part = self._task.parts.of_known(catalog, list(numbers))
+            part = np.maximum(part, 0)  # the mask excludes galaxies in no part
+        return calibrated_catalog(
+            catalog, part, list(numbers.values()), self._task.estimator.sigma_e
+        )
+
+    def _bin(self, first: ShearCatalog, others: Iterator[ShearCatalog]) -> None:
+        """Sum over the galaxies of all chunks, and keep the part of the lattice around them."""
+        in_parts = self._frozen.parts is not None
+        estimator = self._task.estimator
+        grid = ShearGrid.from_assignments(
+            self._assignments(first, others),
+            sigma_e=None if in_parts else estimator.sigma_e, extra_sums=estimator.extra_sums,
+        )
+        if not in_parts:  # the galaxies of parts are calibrated already
+            grid = grid.with_calibration(self._frozen.calibration)
+        y, x = np.nonzero(grid.count)
+        whole, self.lattice = self.lattice, self.lattice.cropped(x, y, _ROOM_PIXELS)
+        self._part = self.lattice.part_of(whole)
+        self.grid = grid.cropped(*self._part)
+        self.also = {
+            name: (sum_we[self._part], sum_w[self._part])
+            for name, (sum_we, sum_w) in self.also.items()
+        }
+        if self.redshift is not None:
+            self.redshift = (self.redshift[0][self._part], self.redshift[1][self._part])
+
+    def _assignments(
+        self, first: ShearCatalog, others: Iterator[ShearCatalog]
+    ) -> Iterator[PixelAssignment]:
+        """Yield the chunks on the pixels, and add what is not part of the grid to its sums."""
+        catalog: ShearCatalog | None = first
+        while catalog is not None:
+            assignment = PixelAssignment(
+                catalog, None, scheme=self._task.estimator.scheme, pixels=self._pixels
+            )
+            self._count(assignment)
+            self._add_also(assignment)
+            self._add_redshifts(assignment)
+            if self._with_keys:
+                keys = galaxy_keys(catalog)[assignment.used_rows]
+                self._keyed.append(KeyedGalaxies(assignment, keys))
+            yield assignment
+            catalog = next(others, None)
+
+    def _count(self, assignment: PixelAssignment) -> None:
+        """Count galaxies in the pixels of the survey map in the tile itself."""
+        rows, catalog = assignment.used_rows, assignment.catalog
+        shift = self._count_shift
+        nested = self._map_pixels.at(catalog.ra[rows], catalog.dec[rows])
+        nested = nested[(nested >> shift) == self._tile.pixel]
+        self.counts += np.bincount(nested & ((1 << shift) - 1), minlength=len(self.counts))
+
+    def _add_also(self, assignment: PixelAssignment) -> None:
+        """Add the sums of weight times a pair of columns, and of weights.
+
+        The columns are in the convention of the ellipticities. Galaxies without a value count in
+        neither sum.
+        """
+        signs = convention_signs(self._task.source.convention)
+        for name, pair in self._task.also.items():
+            one: np.ndarray
+            two: np.ndarray
+            one, two = (
+                sign * np.asarray(np.ma.filled(np.ma.asarray(values, float), np.nan))
+                for sign, values in zip(signs, map(assignment.column, pair), strict=True)
+            )
+            known = (np.abs(one) < _MAX_VALUE) & (np.abs(two) < _MAX_VALUE)  # False for NaN
+            weight = known.astype(float)
+            if assignment.weight is not None:
+                weight *= assignment.weight
+            values = assignment.to_pixel_basis(np.where(known, one, 0.0), np.where(known, two, 0.0))
+            sum_we, sum_w = self.also[name]
+            assignment.sums(
+                values.real * weight, values.imag * weight, weight,
+                onto=(sum_we.real, sum_we.imag, sum_w),
+            )
+
+    def _add_redshifts(self, assignment: PixelAssignment) -> None:
+        """Add the sums of weight times redshift, and of weights of galaxies with a redshift."""
+        redshift = assignment.column("redshift")
+        if redshift is None:
+            return
+        if self.redshift is None:
+            self.redshift = (np.zeros(self._shape), np.zeros(self._shape))
+        known = np.isfinite(redshift)
+        weight = known.astype(float)
+        if assignment.weight is not None:
+            weight *= assignment.weight
+        assignment.sums(np.where(known, redshift, 0.0) * weight, weight, onto=self.redshift)
+
+    def realizations(self, n_realizations: int, seed: int) -> Iterator[ShearGrid]:
+        """Yield grids of galaxies that are rotated by random angles, one realization at a time.
+
+        Parameters
+        ----------
+        n_realizations : int
+            The number of realizations.
+        seed : int
+            The seed of the angles, which are the same in every tile that holds the galaxy.
+        """
+        assert self.grid is not None
+        for sums in keyed_realizations(self._keyed, self._shape, n_realizations, seed):
+            yield self.grid.with_ellipticities(sums[self._part])
