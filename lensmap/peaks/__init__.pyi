@@ -7,7 +7,11 @@ from ._regions import write_regions
 from ._segments import Segments, find_segments
 
 # For other packages of lensmap; not public.
-from ._false_peaks import false_peaks as false_peaks, number_and_error as number_and_error
+from ._false_peaks import (
+    FalsePeaks as FalsePeaks,
+    false_peaks as false_peaks,
+    number_and_error as number_and_error,
+)
 from ._finder import detection_image as detection_image
 from ._maxima import apart_on_sky as apart_on_sky, least_separation as least_separation
 from ._rates import (

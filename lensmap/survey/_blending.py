@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -11,10 +11,10 @@ from lensmap.survey._tile_files import SAMPLE_STEPS, TileFiles
 from lensmap.survey._tiles import neighbors
 from lensmap.survey.products import Block
 
-__all__ = ["blend", "blocks"]
+__all__ = ["MIN_UNMASKED", "blend", "blocks", "in_footprint"]
 
-# A pixel is masked if less than this fraction of it is unmasked.
-_MIN_UNMASKED = 0.5
+#: A pixel is masked if less than this fraction of it is unmasked.
+MIN_UNMASKED = 0.5
 
 
 def blocks(
@@ -92,9 +92,14 @@ def blend(
     return layers
 
 
+def in_footprint(part: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return which pixels of the layers of a tile lie in the footprint, bool, ``(n,)``."""
+    return (part["outside"] < 0.5) | (part["counts"] > 0)
+
+
 def _inside(part: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the part of the arrays of a tile that lies in the footprint."""
-    keep = (part["outside"] < 0.5) | (part["counts"] > 0)
+    keep = in_footprint(part)
     rows = np.cumsum(keep) - 1
     kept = {
         name: values[keep] for name, values in part.items() if name not in ("sampled", "samples")
@@ -127,7 +132,7 @@ class _Blender:
     @staticmethod
     def _weight(part: dict[str, np.ndarray]) -> np.ndarray:
         """Return the weights of the unmasked pixels of a tile, 0 in masked ones."""
-        return np.where(part["unmasked"] >= _MIN_UNMASKED, part["weight"], 0).astype(float)
+        return np.where(part["unmasked"] >= MIN_UNMASKED, part["weight"], 0).astype(float)
 
     def mean(self, name: str, everywhere: bool = False) -> np.ndarray:
         """Return the weighted mean of a map, float32, NaN without a value.

@@ -22,9 +22,10 @@ from lensmap.utils import ParameterError, check_angle, track, unit_vectors
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
+    from lensmap.survey._false_peaks import NoisePeaks
     from lensmap.typing import ProgressLike
 
-__all__ = ["find_survey_peaks"]
+__all__ = ["find_survey_peaks", "peak_lattice", "peaks_near_tile", "without_doubles"]
 
 # Peaks up to this many pixels beyond the border of a tile are compared with those of its neighbors.
 _BORDER_PIXELS = 4.0
@@ -35,8 +36,6 @@ _SAME_PIXELS = 2.0
 # Positions on the image of a tile have no meaning in the table of a survey.
 _OF_IMAGES = ("x", "y", "x_peak", "y_peak")
 
-_NO_NOISE_MAPS = "survey maps keep no peaks of noise maps"
-
 
 def find_survey_peaks(
     cutout: Callable[[WCS], ConvergenceMap],
@@ -46,6 +45,7 @@ def find_survey_peaks(
     *,
     min_separation: Any,
     progress: ProgressLike,
+    noise_of: Callable[[int], NoisePeaks | None] | None = None,
     **options: Any,
 ) -> QTable:
     """Find the peaks of a survey map.
@@ -64,6 +64,9 @@ def find_survey_peaks(
         The minimum separation of two peaks, an angle.
     progress : None, bool or callable
         Progress report over tiles.
+    noise_of : callable or None
+        Returns the peaks of the noise maps of a tile; None if the tile has no record of them. None
+        if no tile has.
     **options
         ``threshold``, ``by``, ``troughs`` and ``exclude_edges`` of `lensmap.find_peaks`.
 
@@ -72,45 +75,90 @@ def find_survey_peaks(
     `~astropy.table.QTable`
         The peaks, the highest first.
     """
+    from lensmap.survey._false_peaks import SurveyFalsePeaks
+
     separation = check_angle(min_separation, "min_separation", allow_zero=True)
     pixels = sorted(tiles)
-    parts = [
-        part for pixel in track(pixels, len(pixels), progress, "tiles")
-        if (part := _of_tile(cutout, Tile(order, pixel, 2 * _BORDER_PIXELS * scale), scale,
-                             options)) is not None
-    ]
+    least = least_separation(separation, scale * u.deg)
+    false = SurveyFalsePeaks(scale, least, **options)
+    parts = []
+    for pixel in track(pixels, len(pixels), progress, "tiles"):
+        tile, wcs = peak_lattice(order, pixel, scale)
+        kappa = _cutout_of(cutout, wcs)
+        if kappa is None:
+            continue
+        parts.append(peaks_near_tile(kappa, tile, wcs, **options))
+        false.add(pixel, None if noise_of is None else noise_of(pixel), kappa)
     if not parts:
         raise ValueError("the survey has no finished tile with unmasked pixels")
     # The separation is that of the whole survey: a peak may be near a higher one of another tile.
     meta = parts[0].meta | {"min_separation_arcmin": float(separation.to_value(u.arcmin))}
     table = vstack(parts, metadata_conflicts="silent")
-    table = table[_without_doubles(table, scale)]
+    table = table[without_doubles(table, scale)]
     table = table[np.lexsort((table["tile"], -_heights(table, meta)))]
     if len(table):
-        least = least_separation(separation, scale * u.deg)
         table = table[apart_on_sky(np.asarray(table["highest"]), least)]
     table["id"] = np.arange(1, len(table) + 1)
     table.remove_columns(["highest", "border", *_OF_IMAGES])
     table.meta.clear()
-    for name in ("n_false", "n_false_err", "n_noise_maps"):
+    for name in ("n_false", "n_false_err", "n_noise_maps", "n_false_unknown"):
         meta.pop(name, None)
-    table.meta |= meta | {"n_false_unknown": _NO_NOISE_MAPS}
+    table.meta |= meta
+    false.found().add_to(table, _heights(table, meta), float(meta["threshold"]))
     return table
 
 
-def _of_tile(
-    cutout: Callable[[WCS], ConvergenceMap], tile: Tile, scale: float, options: dict[str, Any]
-) -> QTable | None:
-    """Return the peaks of a tile and next to its border; None if the map has no pixel there."""
-    wcs = tile.lattice(scale).wcs
+def peak_lattice(order: int, pixel: int, scale: float) -> tuple[Tile, WCS]:
+    """Return a tile with a narrow margin, and the pixels on which its peaks are found.
+
+    Parameters
+    ----------
+    order, pixel : int
+        The order and the nested index of the tile.
+    scale : float
+        The side of a pixel, degrees.
+
+    Returns
+    -------
+    tile : Tile
+        The tile.
+    wcs : `~astropy.wcs.WCS`
+        The pixels.
+    """
+    tile = Tile(order, pixel, 2 * _BORDER_PIXELS * scale)
+    return tile, tile.lattice(scale).wcs
+
+
+def _cutout_of(cutout: Callable[[WCS], ConvergenceMap], wcs: WCS) -> ConvergenceMap | None:
+    """Return the map on the pixels of a tile; None if it has no unmasked pixel there."""
     try:
         kappa = cutout(wcs)
     except ParameterError as error:
         if error.verb == "overlap":  # the map has no pixel near the tile
             return None
         raise
-    if kappa.mask.all():
-        return None
+    return None if kappa.mask.all() else kappa
+
+
+def peaks_near_tile(kappa: ConvergenceMap, tile: Tile, wcs: WCS, **options: Any) -> QTable:
+    """Return the peaks of a tile and next to its border.
+
+    Parameters
+    ----------
+    kappa : ConvergenceMap
+        The map on the pixels of `peak_lattice`.
+    tile, wcs
+        The results of `peak_lattice`.
+    **options
+        Those of `lensmap.find_peaks`, apart from the separation, which is 0.
+
+    Returns
+    -------
+    `~astropy.table.QTable`
+        The peaks, with the columns of `lensmap.find_peaks`; ``tile``, the nested index; ``border``,
+        0 for peaks in the core of the tile, 1 next to its border, 2 beyond it; and ``highest``, the
+        unit vectors to the highest pixels.
+    """
     peaks = find_peaks(kappa, min_separation=0 * u.deg, **options)
     ra, dec = peaks["ra"].to_value(u.deg), peaks["dec"].to_value(u.deg)
     owner = HealpixPixels(1 << tile.order).at(ra, dec) if len(peaks) else np.empty(0, np.int64)
@@ -130,12 +178,19 @@ def _heights(table: QTable, meta: dict[str, Any]) -> np.ndarray:
     return np.asarray(table[by], float) * (-1 if meta["troughs"] else 1)
 
 
-def _without_doubles(table: QTable, scale: float) -> np.ndarray:
+def without_doubles(table: QTable, scale: float) -> np.ndarray:
     """Return which peaks to keep so that each is there once, bool, ``(n,)``.
 
     The position of a peak differs a little between the lattices of two tiles. A peak at a border
     may therefore lie in its own tile on both lattices, or on none. Peaks of different tiles are
     paired, the nearest first, and one of each pair is kept.
+
+    Parameters
+    ----------
+    table : `~astropy.table.QTable`
+        The results of `peaks_near_tile` for all tiles.
+    scale : float
+        The side of a pixel, degrees.
     """
     own = np.asarray(table["border"]) < 2
     rows = np.flatnonzero(np.asarray(table["border"]) > 0)

@@ -32,7 +32,7 @@ _MIN_NSIDE = 128
 
 # Memory of a worker, bytes: for each pixel of a tile and for each galaxy that it reads. Galaxies
 # are read in chunks, and only their weights and what their rotations need is kept.
-_BYTES_PER_PIXEL = 420.0
+_BYTES_PER_PIXEL = 460.0
 _BYTES_PER_GALAXY = 40.0
 
 # Disk, bytes for each HEALPix pixel: in the files of the tiles, which overlap, and in the products.

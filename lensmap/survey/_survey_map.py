@@ -37,6 +37,7 @@ from lensmap.utils import (
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
+    from lensmap.survey._false_peaks import NoisePeaks
     from lensmap.typing import AngleLike, PathLike, ProgressLike
 
 __all__ = ["KIND", "SCHEMA", "SurveyMap", "write_tile_table"]
@@ -300,8 +301,12 @@ class SurveyMap:
         `~astropy.table.QTable`
             One row for each peak, the highest first, with the columns of `lensmap.find_peaks` apart
             from the positions on an image (``x``, ``y``, ``x_peak``, ``y_peak``), and ``tile``, the
-            nested index of the tile on whose cutout the peak was found. The number of false peaks
-            is not known; ``meta["n_false_unknown"]`` says why.
+            nested index of the tile on whose cutout the peak was found. If the error of the map is
+            from random rotations, ``n_false`` is the expected number of false peaks in the whole
+            survey that are at least as high, and ``meta`` has the number above the threshold,
+            ``n_false``, its standard error ``n_false_err`` and ``n_noise_maps``: the mean number of
+            peaks in ten noise maps, which were found in each tile when it was mapped, by the same
+            rules. Otherwise ``meta["n_false_unknown"]`` is the reason why it is not known.
 
         Raises
         ------
@@ -316,8 +321,15 @@ class SurveyMap:
             self.cutout, self._finished_tiles(), self._plan["tile_order"],
             self._plan["pixel_scale_arcmin"] / 60, threshold=threshold, by=by,
             min_separation=min_separation, troughs=troughs, exclude_edges=exclude_edges,
-            progress=progress,
+            progress=progress, noise_of=self._noise_peaks,
         )
+
+    def _noise_peaks(self, pixel: int) -> NoisePeaks | None:
+        """Return the peaks of the noise maps of a tile; None if it has no record of them."""
+        from lensmap.survey._false_peaks import NoisePeaks
+
+        arrays = self._files.noise_peaks(pixel)
+        return None if arrays is None else NoisePeaks.from_arrays(arrays)
 
     def cross_power(
         self,

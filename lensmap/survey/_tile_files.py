@@ -22,6 +22,9 @@ SAMPLE_STEPS = 3
 
 _FACTS = "facts"
 
+# The group of the arrays of the peaks of noise maps.
+_NOISE_PEAKS = "noise_peaks"
+
 # Arrays with one row for each of the sampled pixels, not for each pixel.
 _SAMPLED = ("samples",)
 
@@ -85,6 +88,7 @@ class TileFiles:
         map_order: int,
         layers: Mapping[str, np.ndarray],
         facts: Mapping[str, Any],
+        noise_peaks: Mapping[str, np.ndarray] | None = None,
     ) -> None:
         """Write the map of a tile to its file, which appears only when it is complete.
 
@@ -99,8 +103,12 @@ class TileFiles:
             the rows of the pixels in which noise is sampled, and ``samples``.
         facts : dict
             The facts of the tile, of types that JSON can hold.
+        noise_peaks : dict or None
+            The arrays of the record of the peaks of noise maps. None if there is none.
         """
-        arrays: dict[str, Any] = {}
+        arrays: dict[str, Any] = {
+            f"{_NOISE_PEAKS}/{name}": values for name, values in (noise_peaks or {}).items()
+        }
         steps = 2 * (map_order - order)
         owner = layers["index"] >> steps
         sampled = layers.get("sampled", np.empty(0, np.int64))
@@ -138,7 +146,15 @@ class TileFiles:
             The arrays, with ``index`` relative to the first pixel of ``tile``. None if there are
             none.
         """
-        prefix = f"{tile}/"
+        return self._group(pixel, str(tile))
+
+    def noise_peaks(self, pixel: int) -> dict[str, np.ndarray] | None:
+        """Return the arrays of the record of noise peaks of a tile; None if it has none."""
+        return self._group(pixel, _NOISE_PEAKS)
+
+    def _group(self, pixel: int, name: str) -> dict[str, np.ndarray] | None:
+        """Return the arrays of a group in the file of a tile, by their names; None if none."""
+        prefix = f"{name}/"
         try:
             with open(self.path(pixel), "rb") as stream, np.load(stream) as file:
                 found = {

@@ -18,6 +18,8 @@ from lensmap.estimators import Estimator, check_inversion, mask_of
 from lensmap.grid import ShearGrid
 from lensmap.masks import SkyMask
 from lensmap.sphere import HealpixPixels
+from lensmap.survey._blending import MIN_UNMASKED, in_footprint
+from lensmap.survey._false_peaks import N_NOISE_MAPS, NoisePeaks, tile_noise_peaks
 from lensmap.survey._frozen import Frozen, FrozenFile
 from lensmap.survey._large_scales import LatticeScales
 from lensmap.survey._parts import Parts
@@ -29,6 +31,9 @@ from lensmap.survey._tile_galaxies import TileGalaxies
 from lensmap.survey._tiles import Tile, TileLattice
 
 __all__ = ["TileTask", "bin_tile", "map_tile"]
+
+# The names of the layers of noise maps, which are removed when their peaks are found.
+_NOISE_MAP = "noise_map_"
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,8 @@ def map_tile(task: TileTask, item: tuple[int, str]) -> dict[str, Any]:
         return known
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        layers, facts = _TileMap(task, pixel).layers()
+        tile = _TileMap(task, pixel)
+        layers, facts = tile.layers()
     # Rows that are left out were reported for the whole catalog.
     facts["warnings"] = sorted({
         str(one.message) for one in caught
@@ -129,7 +135,10 @@ def map_tile(task: TileTask, item: tuple[int, str]) -> dict[str, Any]:
     })
     facts["galaxies"] = digest
     facts["stamp"] = task.files.stamp
-    task.files.write(pixel, task.order, HealpixPixels(task.nside).order, layers, facts)
+    task.files.write(
+        pixel, task.order, HealpixPixels(task.nside).order, layers, facts,
+        None if tile.noise_peaks is None else tile.noise_peaks.to_arrays(),
+    )
     return facts
 
 
@@ -160,6 +169,8 @@ class _TileMap:
         self.task, self.tile = task, Tile(task.order, pixel, task.margin)
         self.frozen: Frozen = task.frozen.load()
         self.seconds = Seconds()
+        self.noise_peaks: NoisePeaks | None = None
+        self._n_in_error = 0
         self._bin(self.tile.lattice(task.scale, task.offset, task.turn), with_margin)
 
     def _bin(self, lattice: TileLattice, with_margin: bool = True) -> None:
@@ -191,6 +202,7 @@ class _TileMap:
         if self.is_empty:
             return {"index": np.empty(0, np.int64)}, facts
         layers = self._dithered() if self.task.dither > 1 else self._layers()
+        self._find_noise_peaks(layers)
         facts |= {
             "n_galaxies": int(layers.get("counts", np.zeros(1)).sum()),
             "n_masked": self.grid.n_masked,
@@ -198,6 +210,20 @@ class _TileMap:
             "shape": list(self.lattice.shape),
         }
         return layers, facts
+
+    def _find_noise_peaks(self, layers: dict[str, np.ndarray]) -> None:
+        """Find the peaks of the noise maps among the layers, which are removed."""
+        names = [name for name in layers if name.startswith(_NOISE_MAP)]
+        noise = [layers.pop(name) for name in names]
+        if not noise:
+            return
+        task, pixels = self.task, HealpixPixels(self.task.nside)
+        masked = (layers["unmasked"] < MIN_UNMASKED) | ~in_footprint(layers)
+        with self.seconds.of("noise peaks"):
+            self.noise_peaks = tile_noise_peaks(
+                (task.order, self.tile.pixel, task.scale), pixels, layers, masked, noise,
+                self._n_in_error,
+            )
 
     def _dithered(self) -> dict[str, np.ndarray]:
         """Return the mean of the maps on lattices that are shifted by half a pixel."""
@@ -327,17 +353,23 @@ class _TileMap:
         sampled = np.flatnonzero((means.index & (4**SAMPLE_STEPS - 1)) == 4**SAMPLE_STEPS // 2)
         total, n_maps = np.zeros(self.grid.shape), 0
         samples: list[np.ndarray] = []
+        noise: dict[str, np.ndarray] = {}
+        with_peaks = kind.from_galaxies and kind.meaning == "noise"
         for planes in self._realizations():
             for plane in planes:
                 total += np.square(plane)
                 n_maps += 1
+                if with_peaks and len(noise) < N_NOISE_MAPS:
+                    name = f"{_NOISE_MAP}{len(noise)}"
+                    noise |= means.means({name: plane}, {})
             if kind.from_galaxies:
                 samples.extend(means.sampled(sampled, planes))
         error = np.sqrt(total / n_maps)
+        self._n_in_error = n_maps
         if kind.meaning == "total":
             # As in Estimator.reconstruct: the root mean square of a few maps scatters itself.
             error *= stdtrit(2 * estimator.n_realizations, ndtr(1.0))
-        layers = means.means({"error": error}, {})
+        layers = means.means({"error": error}, {}) | noise
         if not samples:
             return layers
         stacked = np.stack(samples, axis=-1)

@@ -117,7 +117,7 @@ def test_troughs_and_units():
     table = peaks_of(places, heights, troughs=True, by="kappa", threshold=0.5)
     assert np.all(table["kappa"] < 0) and np.all(np.diff(table["kappa"]) >= 0)
     assert table["ra"].unit == u.deg and table["smoothing"].unit == u.arcmin
-    assert table.meta["troughs"] and "noise maps" in table.meta["n_false_unknown"]
+    assert table.meta["troughs"] and "no record" in table.meta["n_false_unknown"]
     assert not {"x", "y", "x_peak", "y_peak", "highest", "border"} & set(table.colnames)
 
 
@@ -154,7 +154,10 @@ def test_command_takes_the_folder_of_a_survey(analyzed, tmp_path, capsys):
     np.testing.assert_allclose(found["ra"], expected["ra"])
     assert found["tile"].tolist() == expected["tile"].tolist()
     assert picture.stat().st_size > 10_000
-    assert "noise maps" in capsys.readouterr().out
+    assert "expected false peaks in this survey: " in capsys.readouterr().out
+    # The record begins at 1.5 times the median error of the noisiest tile.
+    assert main([*words[:3], "0.002", *words[4:]]) == 0
+    assert "unknown, because the record of noise peaks begins at kappa" in capsys.readouterr().out
     assert main([*words, "--mass-within", "1Mpc", "--z-lens", "0.3", "--z-source", "1"]) == 2
     assert "--mass-within" in capsys.readouterr().err
 

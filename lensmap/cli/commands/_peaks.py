@@ -25,8 +25,8 @@ SUMMARY = "find the peaks of a mass map"
 DESCRIPTION = """Find the peaks of a mass map, the highest first: positions, convergence,
 signal-to-noise and projected masses as a table, and as regions for DS9 or CARTA. The map
 is a FITS file, or the folder of a survey map, in which each peak is found once. If the
-map was made with --uncertainty N, it holds the peaks of N maps of noise, and the number
-of peaks in the field that are expected to be false is given."""
+map was made with --uncertainty N, it holds the peaks of maps of noise, and the number
+of peaks in the field or survey that are expected to be false is given."""
 EXAMPLES = """examples:
   lensmap peaks kappa.fits
   lensmap peaks kappa.fits -o peaks.ecsv --threshold 5 --regions peaks.reg
@@ -198,7 +198,8 @@ def _describe(peaks):
     """Return the peaks as text for people."""
     name = "trough" if peaks.meta["troughs"] else "peak"
     number = f"{len(peaks)} {name}{'' if len(peaks) == 1 else 's'}"
-    lines = [number, _describe_false(peaks.meta, name)]
+    area = "survey" if "tile" in peaks.colnames else "field"
+    lines = [number, _describe_false(peaks.meta, name, area)]
     if len(peaks):
         hidden = {"snr"} if "kappa_over_error" in peaks.colnames else set()
         shown = peaks[[name for name in _SHOWN if name in peaks.colnames and name not in hidden]]
@@ -206,20 +207,21 @@ def _describe(peaks):
     return "\n".join(lines)
 
 
-def _describe_false(meta, name):
-    """Return one line about the number of peaks or troughs that are expected to be false."""
+def _describe_false(meta, name, area):
+    """Return one line about the number of peaks or troughs that are expected to be false.
+
+    ``name`` is ``"peak"`` or ``"trough"``, and ``area`` is ``"field"`` or ``"survey"``.
+    """
     from lensmap.peaks import number_and_error
 
     if "n_false" in meta:
         number = number_and_error(meta["n_false"], meta["n_false_err"])
         return (
-            f"expected false {name}s in this field: {number} (the mean of {meta['n_noise_maps']} "
+            f"expected false {name}s in this {area}: {number} (the mean of {meta['n_noise_maps']} "
             "maps of noise)"
         )
-    if "survey" in meta["n_false_unknown"]:
-        return f"expected false {name}s: unknown, because {meta['n_false_unknown']}"
     remedy = "make the map with --uncertainty 100, for example"
     if "begins" in meta["n_false_unknown"]:
         remedy = "give a higher --threshold"
-    return (f"expected false {name}s in this field: unknown, because "
+    return (f"expected false {name}s in this {area}: unknown, because "
             f"{meta['n_false_unknown']}: {remedy}")
