@@ -36,6 +36,7 @@ from ._preset import OPTIONAL as OPTIONAL, REQUIRED as REQUIRED
 from ._scatter import VarianceByWeight as VarianceByWeight
 from ._needed import needed_columns as needed_columns
 from ._selection import RowSelection as RowSelection
+from ._source_redshifts import redshift_distribution as redshift_distribution
 from ._values import column_values as column_values
 from .hats import galaxy_keys as galaxy_keys
 from .files import open_table as open_table, read_table as read_table

@@ -137,13 +137,22 @@ class _Blender:
     def mean(self, name: str, everywhere: bool = False) -> np.ndarray:
         """Return the weighted mean of a map, float32, NaN without a value.
 
-        With ``everywhere``, masked pixels count, too.
+        With ``everywhere``, masked pixels count, too. Tiles without a value count in no mean.
         """
         total = self._everywhere if everywhere else self._total
         result = np.zeros(self._n)
-        for part in self._parts:
+        missing = [~np.isfinite(part[name]) for part in self._parts]
+        if any(one.any() for one in missing):
+            total = total.copy()
+        for part, unknown in zip(self._parts, missing, strict=True):
             weight = part["weight"].astype(float) if everywhere else self._weight(part)
-            result[part["index"]] += weight * part[name]
+            values = part[name]
+            if unknown.any():
+                total[part["index"][unknown]] -= weight[unknown]
+                weight, values = np.where(unknown, 0, weight), np.where(unknown, 0, values)
+            result[part["index"]] += weight * values
+        if total is not self._total and total is not self._everywhere:
+            total[total < 1e-9] = 0  # rounding errors of the differences
         with np.errstate(invalid="ignore", divide="ignore"):
             result /= total
         result[total <= 0] = np.nan

@@ -80,9 +80,10 @@ class NoisePeaks:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> NoisePeaks:
         """Return the record that `to_arrays` returned."""
-        return cls(**{
-            name: values.item() if values.ndim == 0 else values for name, values in arrays.items()
-        })
+        values: dict[str, Any] = {
+            name: array.item() if array.ndim == 0 else array for name, array in arrays.items()
+        }
+        return cls(**values)
 
 
 def tile_noise_peaks(

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from lensmap.catalog import Calibration, PartNumbers
+from lensmap.survey._efficiency import Efficiency
 from lensmap.survey._large_scales import LargeScales
 from lensmap.survey._packing import packed, unpacked
 from lensmap.utils import file_digest
@@ -34,12 +35,15 @@ class Frozen:
     parts : dict or None
         The numbers of the parts of the survey by name, `lensmap.catalog.PartNumbers`, which
         calibrate in place of ``calibration``. None if the survey has no parts.
+    efficiency : Efficiency or None
+        The lensing efficiency of galaxies. None if no redshift is known.
     """
 
     calibration: Calibration
     fitted: Any
     large_scales: LargeScales | None
     parts: dict[str, PartNumbers] | None = None
+    efficiency: Efficiency | None = None
 
     def to_record(self) -> dict[str, Any]:
         """Return the numbers as arrays, for a file of the run folder."""
@@ -54,6 +58,8 @@ class Frozen:
                     "mean": packed(part.mean),
                 } for number, (name, part) in enumerate(self.parts.items())
             }
+        if self.efficiency is not None:
+            record["efficiency"] = self.efficiency.to_record()
         if self.large_scales is not None:
             record["large_scales"] = {
                 "modes": self.large_scales.modes,
@@ -75,6 +81,7 @@ class Frozen:
             None if "parts" not in record else dict(
                 _part_of(dict(part)) for _, part in sorted(record["parts"].items())
             ),
+            None if "efficiency" not in record else Efficiency.from_record(record["efficiency"]),
         )
 
 

@@ -12,6 +12,7 @@ from astropy import units as u
 
 from lensmap.estimators import Estimator, make_estimator
 from lensmap.survey._also import check_also
+from lensmap.survey._efficiency import check_sources
 from lensmap.survey._further_files import check_products
 from lensmap.survey._parts import check_parts
 from lensmap.survey._run import SurveyRun
@@ -22,11 +23,12 @@ from lensmap.utils import (
     check_angle,
     check_choice,
     check_count,
+    check_number,
 )
 
 if TYPE_CHECKING:
     from lensmap.survey._plan import Plan
-    from lensmap.typing import AngleLike, MaskLike, PathLike, ProgressLike
+    from lensmap.typing import AngleLike, MaskLike, PathLike, ProgressLike, RedshiftLike
 
 __all__ = ["map_survey", "open_run", "plan_survey"]
 
@@ -43,6 +45,8 @@ def map_survey(
     also_map: Iterable[str] | Mapping[str, tuple[str, str]] = (),
     calibrate_by: str | Mapping[str, MaskLike] | None = None,
     subtract_mean: bool = False,
+    z_lens: float | None = None,
+    source_redshifts: RedshiftLike | Mapping[str, RedshiftLike] | None = None,
     large_scales: bool = True,
     tile_order: int | None = None,
     margin: AngleLike = 2 * u.deg,
@@ -104,6 +108,13 @@ def map_survey(
         Whether to subtract the weighted mean of the calibrated shear of each part, an additive
         bias that the columns c1 and c2 do not hold. The part of a signal that is constant over a
         part of the survey is then lost.
+    z_lens : float or None
+        The redshift of lenses for the map ``efficiency``, the weighted mean of the distance ratio
+        D_ls / D_s of the galaxies. None averages over the lensing kernel of all galaxies.
+    source_redshifts : float, SourceRedshifts, dict or None
+        The redshifts of the galaxies for this map, of all or by the names of the parts of
+        ``calibrate_by``. If None, their p(z) or, without it, their column ``redshift``. The
+        cosmology is that of the estimator, if it has one.
     large_scales : bool
         Whether the tiles take the largest scales from a map of the sphere.
     tile_order : int or None
@@ -163,6 +174,7 @@ def map_survey(
     run = open_run(
         source, estimator, folder, nside=nside, pixel_scale=pixel_scale, mask=mask,
         also_map=also_map, calibrate_by=calibrate_by, subtract_mean=subtract_mean,
+        z_lens=z_lens, source_redshifts=source_redshifts,
         large_scales=large_scales, tile_order=tile_order, margin=margin,
         dither=dither, offset=offset, turn=turn, update=update, workers=workers,
         executor=executor, progress=progress, take_over=take_over, catalog=catalog,
@@ -216,6 +228,8 @@ def open_run(
     also_map: Iterable[str] | Mapping[str, tuple[str, str]] = (),
     calibrate_by: str | Mapping[str, MaskLike] | None = None,
     subtract_mean: bool = False,
+    z_lens: float | None = None,
+    source_redshifts: RedshiftLike | Mapping[str, RedshiftLike] | None = None,
     large_scales: bool = True,
     tile_order: int | None = None,
     margin: AngleLike = 2 * u.deg,
@@ -235,7 +249,7 @@ def open_run(
     ----------
     source, estimator, folder, nside, pixel_scale, mask, also_map, large_scales, tile_order, margin
         As for `map_survey`.
-    calibrate_by, subtract_mean
+    calibrate_by, subtract_mean, z_lens, source_redshifts
         As for `map_survey`.
     dither, update, workers, executor, progress, take_over
         As for `map_survey`.
@@ -281,6 +295,8 @@ def open_run(
         update=bool(update), workers=workers, executor=executor, progress=progress,
         take_over=bool(take_over), catalog=catalog, parts=check_parts(calibrate_by),
         subtract_mean=bool(subtract_mean),
+        z_lens=None if z_lens is None else check_number(z_lens, "z_lens", "positive"),
+        source_redshifts=check_sources(source_redshifts, calibrate_by),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from lensmap.catalog import PartNumbers, ShearCatalog
+from lensmap.catalog import Calibration, PartNumbers, ShearCatalog
 from lensmap.grid import SphericalShearGrid
 from lensmap.masks import SkyMask
 from lensmap.utils import ParameterError, ParameterTypeError, list_names
@@ -278,11 +278,9 @@ def joined_grid(
     SphericalShearGrid
         The grid of all, whose sums are those of calibrated ellipticities.
     """
-    from lensmap.catalog import Calibration
-
     index = np.unique(np.concatenate([grid.index for grid in grids]))
     names = ("sum_w", "sum_w2", "count")
-    sums: dict[str, np.ndarray] = {
+    sums: dict[str, Any] = {
         name: np.zeros(len(index), getattr(grids[0], name).dtype) for name in names
     }
     shear, noise = np.zeros(len(index), complex), np.zeros(len(index))

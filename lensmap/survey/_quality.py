@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from scipy import ndimage
 
@@ -17,6 +19,7 @@ QUALITY = {
     "density": "effective number density of galaxies, arcmin^-2",
     "sigma_e": "dispersion of the reduced shear of single galaxies per component",
     "redshift": "weighted mean redshift of the galaxies",
+    "efficiency": "weighted mean lensing efficiency of the galaxies",
     "kernel": "share of the smoothing kernel that lies on unmasked pixels",
     "edge": "distance to the nearest masked or empty area, degrees",
     "n_tiles": "number of tiles that contribute",
@@ -28,7 +31,7 @@ _SMOOTHING_ARCMIN = 2.0
 
 def quality_planes(
     grid: ShearGrid,
-    redshift: tuple[np.ndarray, np.ndarray] | None,
+    means: Mapping[str, tuple[np.ndarray, np.ndarray]],
     masked: np.ndarray,
     scale: float,
     smoothing: float,
@@ -40,9 +43,9 @@ def quality_planes(
     ----------
     grid : ShearGrid
         The binned galaxies.
-    redshift : tuple or None
-        The sums of weight times redshift and of the weights of galaxies that have a redshift,
-        ``(ny, nx)`` each. None if the catalog has no redshifts.
+    means : dict
+        The sums of weight times a quantity, and of the weights of galaxies that have it, ``(ny,
+        nx)`` each, by the name of the map of the mean of this quantity.
     masked : `numpy.ndarray`
         True for pixels that the map masks, bool, ``(ny, nx)``.
     scale : float
@@ -57,7 +60,8 @@ def quality_planes(
     dict
         Arrays ``(ny, nx)`` by the names in `QUALITY`, apart from ``unmasked`` and ``n_tiles``. The
         effective density is :math:`(\sum w)^2 / \sum w^2` per area (Heymans et al. 2012, MNRAS 427,
-        146). Without redshifts, there is no ``redshift``.
+        146). The maps of ``means`` are NaN where no galaxy within reach of the smoothing has a
+        value.
     """
     sigma = _SMOOTHING_ARCMIN / 60 / scale
     used = gaussian_smooth((~grid.mask).astype(float), sigma)
@@ -70,9 +74,10 @@ def quality_planes(
         "density": _ratio(sum_w**2, sum_w2 * np.maximum(used, 1e-6), some) / pixel_area,
         "sigma_e": np.sqrt(_ratio(noise, sum_w2, some)),
     }
-    if redshift is not None:
-        above, below = (gaussian_smooth(plane, sigma) for plane in redshift)
-        planes["redshift"] = _ratio(above, below, below > 1e-9 * sum_w.max())
+    for name, sums in means.items():
+        above, below = (gaussian_smooth(plane, sigma) for plane in sums)
+        near = below > 1e-9 * sum_w.max()
+        planes[name] = np.where(near, _ratio(above, below, near), np.nan)
     kernel = max(smoothing / scale, 1.0) if smoothing else sigma
     planes["kernel"] = gaussian_smooth((~masked).astype(float), kernel)
     framed = np.pad(~masked, 1)  # the map ends where galaxies end

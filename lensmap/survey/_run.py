@@ -19,6 +19,7 @@ from lensmap.catalog import HatsCatalog
 from lensmap.estimators import Estimator
 from lensmap.masks import SkyMask
 from lensmap.sphere import HealpixPixels
+from lensmap.survey._efficiency import Efficiency, fit_efficiency
 from lensmap.survey._freeze import (
     fits_a_model,
     large_scales_of,
@@ -103,6 +104,8 @@ class SurveyRun:
         catalog: dict[str, Any],
         parts: Parts | None = None,
         subtract_mean: bool = False,
+        z_lens: float | None = None,
+        source_redshifts: Any = None,
     ) -> None:
         estimator = estimator.for_tiles()
         self._estimator, self._given_nside, self._given_scale = estimator, nside, pixel_scale
@@ -110,6 +113,7 @@ class SurveyRun:
         self._given_order, self._margin, self._dither = tile_order, margin, dither
         self._offset, self._turn = lattice
         self._parts, self._subtract_mean = parts, subtract_mean
+        self._z_lens, self._source_redshifts = z_lens, source_redshifts
         self._keeps_numbers = False  # those of the catalog before an update
         self._update, self._progress = update, progress
         self._plan: Plan | None = None
@@ -130,6 +134,8 @@ class SurveyRun:
                 name: _digest(exact_dumps(region)) for name, region in parts.regions.items()
             },
             "subtract_mean": subtract_mean,
+            "z_lens": z_lens,
+            "source_redshifts": source_redshifts,
             "margin": margin,
             "dither": dither,
             "offset": list(self._offset),
@@ -229,6 +235,7 @@ class SurveyRun:
             density=scan.density, pixel_scale=scale, nside=nside, tile_order=order,
             margin=self._margin,
         )
+        self._efficiency()  # raises errors before work begins
         kind = self._estimator.chosen_uncertainty
         if scan.parts is not None:
             if self._keeps_numbers and not self.folder.missing(1, _FROZEN):
@@ -292,6 +299,13 @@ class SurveyRun:
                 CatalogWarning, "rows_left_out",
             )
         return scan
+
+    def _efficiency(self) -> Efficiency | None:
+        """Return the lensing efficiency of the galaxies; None if no redshift is known."""
+        return fit_efficiency(
+            self._scan.redshifts, self._scan.part_weights, self._source_redshifts, self._z_lens,
+            getattr(self._estimator, "cosmology", None),
+        )
 
     @property
     def parts(self) -> list[dict[str, Any]]:
@@ -357,7 +371,9 @@ class SurveyRun:
     def _freeze(self, task: TileTask, plan: Plan) -> None:
         """Fit what is fitted to the whole survey, and keep it in the folder."""
         scales = large_scales_of(self._scan, self._estimator) if self._large_scales else None
-        frozen = Frozen(self._scan.calibration, None, scales, self._scan.parts)
+        frozen = Frozen(
+            self._scan.calibration, None, scales, self._scan.parts, self._efficiency()
+        )
         if fits_a_model(self._estimator):
             # The fit needs the calibration.
             self.folder.save(0, frozen.to_record(), "calibration")

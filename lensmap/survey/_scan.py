@@ -11,7 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from lensmap.catalog import Calibration, HatsCatalog, PartNumbers, ShearCatalog
+from lensmap.catalog import (
+    Calibration,
+    HatsCatalog,
+    PartNumbers,
+    ShearCatalog,
+    redshift_distribution,
+)
 from lensmap.grid import (
     PixelWeights,
     SphericalAssignment,
@@ -22,7 +28,7 @@ from lensmap.masks import SkyMask
 from lensmap.sphere import HealpixPixels
 from lensmap.survey._packing import packed, unpacked
 from lensmap.survey._parts import NO_PART, SEVERAL_PARTS, Parts, joined_grid
-from lensmap.utils import without_warnings
+from lensmap.utils import ParameterError, without_warnings
 
 __all__ = ["WHOLE", "Scan", "ScanTask", "scan_partition"]
 
@@ -89,22 +95,23 @@ def scan_partition(task: ScanTask, number: int) -> dict[str, Any]:
         "n": np.array(len(catalog)),
         "n_masked": np.array(assignment.n_masked),
         "n_left_out": np.array(sum(catalog.n_left_out.values())),
+        "redshifts": _redshifts_of(catalog),
     }
     if task.parts is None:
         return record | _sums_of(assignment, task.sigma_e, catalog)
-    names, number = task.parts.of(catalog)
+    names, parts = task.parts.of(catalog)
     used = assignment.used_rows
     record["n_used"] = np.array(len(used))
-    record["n_none"] = np.array(np.count_nonzero(number[used] == NO_PART))
-    record["n_several"] = np.array(np.count_nonzero(number[used] == SEVERAL_PARTS))
+    record["n_none"] = np.array(np.count_nonzero(parts[used] == NO_PART))
+    record["n_several"] = np.array(np.count_nonzero(parts[used] == SEVERAL_PARTS))
     record["names"] = np.array(names, dtype=str)
     unmasked = dataclasses.replace(on, mask=None)
     for i in range(len(names)):
-        rows = used[number[used] == i]
+        rows = used[parts[used] == i]
         if len(rows):
-            part = SphericalAssignment(catalog.select(rows), unmasked)
+            of_part = SphericalAssignment(catalog.select(rows), unmasked)
             # As for a survey without parts, masked galaxies calibrate as well.
-            record[f"part{i}"] = _sums_of(part, task.sigma_e, catalog.select(number == i))
+            record[f"part{i}"] = _sums_of(of_part, task.sigma_e, catalog.select(parts == i))
     return record
 
 
@@ -138,6 +145,14 @@ def _sums_of(
             "share": weights.share,
         }
     return record
+
+
+def _redshifts_of(catalog: ShearCatalog) -> np.ndarray:
+    """Return redshifts, and the weight of the galaxies per unit redshift, ``(2, n)``."""
+    try:
+        return np.array(redshift_distribution(catalog))
+    except ParameterError:  # no galaxy has a redshift
+        return np.empty((2, 0))
 
 
 def _means_of(assignment: SphericalAssignment) -> np.ndarray:
@@ -185,6 +200,12 @@ class _PixelSums:
         """The number of galaxies."""
         count = self.sums("count")
         return 0 if count is None else int(count.sum())
+
+    @property
+    def has_weight(self) -> bool:
+        """Whether some galaxy has a positive weight."""
+        total = self.sums("sum_w")
+        return total is not None and bool((total > 0).any())
 
     @cached_property
     def index(self) -> np.ndarray:
@@ -284,6 +305,7 @@ class Scan:
         self._whole = _PixelSums(nside)
         self._sums: dict[str, _PixelSums] = {}
         self.n_galaxies = self.n_masked = self.n_left_out = 0
+        self._redshifts: np.ndarray = np.empty((2, 0))
         outside = np.zeros(3, int)
         for record in records:
             if int(record["n"]) == 0:
@@ -291,34 +313,57 @@ class Scan:
             self.n_galaxies += int(record["n"])
             self.n_masked += int(record["n_masked"])
             self.n_left_out += int(record["n_left_out"])
+            self._redshifts = _added(self._redshifts, record["redshifts"])
             if parts is None:
                 self._whole.add(record)
-                continue
-            outside += [int(record[name]) for name in ("n_none", "n_several", "n_used")]
-            for i, name in enumerate(record["names"].tolist()):
-                if f"part{i}" in record:
-                    self._whole.add(record[f"part{i}"])
-                    self._sums.setdefault(name, _PixelSums(nside)).add(record[f"part{i}"])
+            else:
+                outside += [int(record[name]) for name in ("n_none", "n_several", "n_used")]
+                self._add_parts(record)
         if parts is not None:
             parts.check_counts(*map(int, outside))
-        if self._whole.calibration is None or not np.any(self._whole.sums("sum_w")):
+        count = self._whole.sums("count")
+        if count is None or self._whole.calibration is None or not self._whole.has_weight:
             raise ValueError(
                 f"no galaxy of the survey can be used: {self.n_masked} of {self.n_galaxies} are "
                 "masked; check that the catalog, the region and the mask are of the same area"
             )
         self.calibration, self.facts = self._whole.calibration, self._whole.facts
-        self._count = self._whole.sums("count")
+        self._count = count
         if parts is not None:
             self._sums = dict(sorted(self._sums.items()))
             parts.check_sizes({name: one.n_galaxies for name, one in self._sums.items()})
         elif subtract_mean:
             self._sums = {WHOLE: self._whole}
-        if self._sums:
-            self.parts = {
-                name: PartNumbers(
-                    one.calibration, one.n_galaxies, one.mean_shear() if subtract_mean else 0j
-                ) for name, one in self._sums.items() if one.calibration is not None
-            }
+        self.parts = self._numbers(subtract_mean) if self._sums else None
+
+    def _add_parts(self, record: dict[str, Any]) -> None:
+        """Add the galaxies of the record of a partition whose galaxies are in parts."""
+        for i, name in enumerate(record["names"].tolist()):
+            if f"part{i}" in record:
+                self._whole.add(record[f"part{i}"])
+                part = self._sums.setdefault(name, _PixelSums(self._pixels.nside))
+                part.add(record[f"part{i}"])
+
+    @property
+    def redshifts(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Redshifts, and the weight of the galaxies per unit redshift; None if none is known."""
+        z, n = self._redshifts
+        return (z, n) if np.any(n > 0) else None
+
+    @property
+    def part_weights(self) -> dict[str, float] | None:
+        """The sums of the weights of the galaxies of each part by name; None without parts."""
+        if self.parts is None:
+            return None
+        return {name: float(one.means[0].real) for name, one in self._sums.items()}
+
+    def _numbers(self, subtract_mean: bool) -> dict[str, PartNumbers]:
+        """Return the numbers of the parts by name."""
+        return {
+            name: PartNumbers(
+                one.calibration, one.n_galaxies, one.mean_shear() if subtract_mean else 0j
+            ) for name, one in self._sums.items() if one.calibration is not None
+        }
 
     def grid(self) -> SphericalShearGrid:
         """Return the shear of the survey on the pixels of the sphere that hold galaxies."""
@@ -344,3 +389,12 @@ class Scan:
     def footprint(self) -> np.ndarray:
         """The pixels of the sphere that hold galaxies, nested indices, ``(n,)``."""
         return self._whole.index
+
+
+def _added(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the sum of two redshift distributions, ``(2, n)``."""
+    if one.shape[1] == 0 or other.shape[1] == 0:
+        return other if one.shape[1] == 0 else one
+    z = np.union1d(one[0], other[0])
+    n = sum(np.interp(z, part[0], part[1], left=0.0, right=0.0) for part in (one, other))
+    return np.array([z, n])

@@ -114,7 +114,8 @@ def as_source(
     own = [name for name in parts if name.lower() in (*REQUIRED, *OPTIONAL)]
     if own:
         raise ParameterError(
-            "calibrate_by", "a column that names parts", f"{own[0]!r}, one of lensmap's own columns",
+            "calibrate_by", "a column that names parts",
+            f"{own[0]!r}, one of lensmap's own columns",
         )
     if found.frame not in ("icrs", "fk5"):
         raise ParameterError(

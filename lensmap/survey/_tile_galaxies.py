@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,9 @@ _MAX_VALUE = 10.0
 
 # The pixels of the lattice that are kept around the galaxies.
 _ROOM_PIXELS = 32
+
+# Galaxies, and their lensing efficiency if it is mapped, ``(n,)``.
+_Chunk = tuple[ShearCatalog, np.ndarray | None]
 
 
 class TileGalaxies:
@@ -61,9 +65,10 @@ class TileGalaxies:
     also : dict
         The sums of weight times value (complex) and of weights of each pair of columns that is
         mapped like the shear, ``(ny, nx)`` each, by the name of its map.
-    redshift : tuple or None
-        The sums of weight times redshift and of the weights of galaxies that have a redshift,
-        ``(ny, nx)`` each. None if the catalog has no redshifts.
+    means : dict
+        The sums of weight times a quantity, and of the weights of galaxies that have it, ``(ny,
+        nx)`` each, by the name of the quantity: ``redshift`` and ``efficiency``, if the survey has
+        them.
     counts : `numpy.ndarray`
         The galaxy counts of the pixels of the survey map in the tile itself, without its margin, in
         nested order, int64, ``(n,)``.
@@ -90,7 +95,7 @@ class TileGalaxies:
         self.also = {
             name: (np.zeros(self._shape, complex), np.zeros(self._shape)) for name in task.also
         }
-        self.redshift: tuple[np.ndarray, np.ndarray] | None = None
+        self.means: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.grid: ShearGrid | None = None
         with seconds.of("bin", without="read"):
             chunks = self._chunks(seconds, with_margin)
@@ -103,7 +108,7 @@ class TileGalaxies:
         """The bits of the index of a pixel of the survey map within the tile."""
         return 2 * (self._map_pixels.order - self._tile.order)
 
-    def _chunks(self, seconds: Seconds, with_margin: bool) -> Iterator[ShearCatalog]:
+    def _chunks(self, seconds: Seconds, with_margin: bool) -> Iterator[_Chunk]:
         """Yield the calibrated galaxies of the lattice, or of the tile itself, in chunks."""
         task, order = self._task, self._tile.order + READ_STEPS
         if with_margin:
@@ -120,21 +125,21 @@ class TileGalaxies:
                 return
             yield self._calibrated(catalog)
 
-    def _calibrated(self, catalog: ShearCatalog) -> ShearCatalog:
-        """Return galaxies of a survey in parts, each calibrated by the numbers of its part."""
-        numbers = self._frozen.parts
-        if numbers is None:
-            return catalog
-        if self._task.parts is None:
-            part = np.zeros(len(catalog), np.intp)
-        else:
+    def _calibrated(self, catalog: ShearCatalog) -> _Chunk:
+        """Return galaxies, each calibrated by the numbers of its part, and their efficiency."""
+        numbers, efficiency = self._frozen.parts, self._frozen.efficiency
+        part = np.zeros(len(catalog), np.intp)
+        if self._task.parts is not None and numbers is not None:
             part = self._task.parts.of_known(catalog, list(numbers))
             part = np.maximum(part, 0)  # the mask excludes galaxies in no part
-        return calibrated_catalog(
-            catalog, part, list(numbers.values()), self._task.estimator.sigma_e
-        )
+        of_galaxies = None if efficiency is None else efficiency.of(catalog, part)
+        if numbers is not None:
+            catalog = calibrated_catalog(
+                catalog, part, list(numbers.values()), self._task.estimator.sigma_e
+            )
+        return catalog, of_galaxies
 
-    def _bin(self, first: ShearCatalog, others: Iterator[ShearCatalog]) -> None:
+    def _bin(self, first: _Chunk, others: Iterator[_Chunk]) -> None:
         """Sum over the galaxies of all chunks, and keep the part of the lattice around them."""
         in_parts = self._frozen.parts is not None
         estimator = self._task.estimator
@@ -152,26 +157,28 @@ class TileGalaxies:
             name: (sum_we[self._part], sum_w[self._part])
             for name, (sum_we, sum_w) in self.also.items()
         }
-        if self.redshift is not None:
-            self.redshift = (self.redshift[0][self._part], self.redshift[1][self._part])
+        self.means = {
+            name: (above[self._part], below[self._part])
+            for name, (above, below) in self.means.items()
+        }
 
     def _assignments(
-        self, first: ShearCatalog, others: Iterator[ShearCatalog]
+        self, first: _Chunk, others: Iterator[_Chunk]
     ) -> Iterator[PixelAssignment]:
         """Yield the chunks on the pixels, and add what is not part of the grid to its sums."""
-        catalog: ShearCatalog | None = first
-        while catalog is not None:
+        for catalog, efficiency in itertools.chain([first], others):
             assignment = PixelAssignment(
                 catalog, None, scheme=self._task.estimator.scheme, pixels=self._pixels
             )
             self._count(assignment)
             self._add_also(assignment)
-            self._add_redshifts(assignment)
+            self._add_mean("redshift", assignment, assignment.column("redshift"))
+            if efficiency is not None:
+                self._add_mean("efficiency", assignment, efficiency[assignment.used_rows])
             if self._with_keys:
                 keys = galaxy_keys(catalog)[assignment.used_rows]
                 self._keyed.append(KeyedGalaxies(assignment, keys))
             yield assignment
-            catalog = next(others, None)
 
     def _count(self, assignment: PixelAssignment) -> None:
         """Count galaxies in the pixels of the survey map in the tile itself."""
@@ -206,18 +213,17 @@ class TileGalaxies:
                 onto=(sum_we.real, sum_we.imag, sum_w),
             )
 
-    def _add_redshifts(self, assignment: PixelAssignment) -> None:
-        """Add the sums of weight times redshift, and of weights of galaxies with a redshift."""
-        redshift = assignment.column("redshift")
-        if redshift is None:
+    def _add_mean(self, name: str, assignment: PixelAssignment, values: np.ndarray | None) -> None:
+        """Add the sums of weight times a quantity, and of weights of galaxies that have it."""
+        if values is None:
             return
-        if self.redshift is None:
-            self.redshift = (np.zeros(self._shape), np.zeros(self._shape))
-        known = np.isfinite(redshift)
+        if name not in self.means:
+            self.means[name] = (np.zeros(self._shape), np.zeros(self._shape))
+        known = np.isfinite(values)
         weight = known.astype(float)
         if assignment.weight is not None:
             weight *= assignment.weight
-        assignment.sums(np.where(known, redshift, 0.0) * weight, weight, onto=self.redshift)
+        assignment.sums(np.where(known, values, 0.0) * weight, weight, onto=self.means[name])
 
     def realizations(self, n_realizations: int, seed: int) -> Iterator[ShearGrid]:
         """Yield grids of galaxies that are rotated by random angles, one realization at a time.

@@ -265,7 +265,7 @@ class _TileMap:
             smooth |= self._also()
         with self.seconds.of("quality"):
             quality = quality_planes(
-                grid, self.galaxies.redshift, masked, task.scale, task.smoothing, 0.5 * task.margin
+                grid, self.galaxies.means, masked, task.scale, task.smoothing, 0.5 * task.margin
             )
         with self.seconds.of("project"):
             pixels = HealpixPixels(task.nside)

@@ -40,14 +40,13 @@ def border_places():
     points = []
     for tile in TILES:
         lon, lat = HEALPix(1 << ORDER, order="nested").boundaries_lonlat([tile], 4)
-        points += [SkyCoord(lon.ravel(), lat.ravel()), SkyCoord(*Tile(ORDER, tile, 0.2).center,
-                                                              unit="deg").reshape(1)]
+        center = SkyCoord(*Tile(ORDER, tile, 0.2).center, unit="deg")
+        points += [SkyCoord(lon.ravel(), lat.ravel()), center.reshape(1)]
     sky = SkyCoord(np.concatenate([one.ra.deg for one in points]),
                    np.concatenate([one.dec.deg for one in points]), unit="deg")
     # On the outer border, it is chance whether a peak lies in one of the tiles.
-    inside = np.zeros(len(sky), bool)
-    offsets = [sky.directional_offset_by(angle * u.deg, 8 * u.arcmin) for angle in range(0, 360, 30)]
-    owners = [HealpixPixels(1 << ORDER).at(one.ra.deg, one.dec.deg) for one in offsets]
+    around = [sky.directional_offset_by(angle * u.deg, 8 * u.arcmin) for angle in range(0, 360, 30)]
+    owners = [HealpixPixels(1 << ORDER).at(one.ra.deg, one.dec.deg) for one in around]
     inside = np.all(np.isin(owners, TILES), axis=0)
     sky, keep = sky[inside], []
     for i, place in enumerate(sky):

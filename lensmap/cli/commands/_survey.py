@@ -19,7 +19,14 @@ from lensmap.cli._file_types import InputCatalog, InputPart, NamedRegion, Output
 from lensmap.cli._inputs import add_table_options, numbers_of_declaration, table_options
 from lensmap.cli._mask_options import add_footprint_arguments, add_mask_arguments, read_mask
 from lensmap.cli._messages import CombinationError, OptionError, load_networks, say
-from lensmap.cli._options import add_take_over, angle, condition, count
+from lensmap.cli._options import (
+    add_take_over,
+    angle,
+    condition,
+    count,
+    source_redshift,
+    sources_at,
+)
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result
 from lensmap.utils import (
@@ -133,6 +140,17 @@ def _add_part_options(parser):
                        help="subtract the mean shear of each part of --calibrate-by, or of the "
                             "survey, an additive bias that no column holds")
 
+    group = parser.add_argument_group("efficiency options")
+    group.add_argument("--z-lens", type=float, metavar="Z",
+                       help="the redshift of lenses for the map of the lensing efficiency of the "
+                            "galaxies (default: the mean over the lensing kernel of the survey)")
+    group.add_argument("--source-redshifts", type=NamedRegion, action="append", default=[],
+                       metavar="Z|NAME|FILE",
+                       help="the redshift of the galaxies for this map, the name of their redshift "
+                            "distribution, or a text file of it with two columns, redshift and "
+                            "density; PART=Z|NAME|FILE for each part of --calibrate-by; repeatable "
+                            "(default: the p(z) or the column redshift of the catalog)")
+
 
 def _add_run_options(parser):
     group = parser.add_argument_group("run options")
@@ -229,13 +247,14 @@ def _open(arguments, stack):
             dask_executor(arguments.dask, arguments.workers, arguments.output)
         )
     names = (
-        "nside", "pixel_scale", "also_map", "subtract_mean", "tile_order", "margin", "dither",
-        "update", "take_over",
+        "nside", "pixel_scale", "also_map", "subtract_mean", "z_lens", "tile_order", "margin",
+        "dither", "update", "take_over",
     )
     survey_run = open_run(
         source, estimator, Path(arguments.output), mask=mask, catalog=catalog,
         progress=show_progress(arguments), large_scales=not arguments.no_large_scales,
-        calibrate_by=_parts(arguments.calibrate_by), **work,
+        calibrate_by=_parts(arguments.calibrate_by),
+        source_redshifts=_redshifts(arguments.source_redshifts), **work,
         **{name: getattr(arguments, name) for name in names},
     )
     return stack.enter_context(survey_run), only
@@ -245,19 +264,54 @@ def _parts(words):
     """Return the column or the regions of ``--calibrate-by``; None without the option."""
     from lensmap.masks import SkyMask
 
+    named = _by_name(words, "calibrate_by", "--calibrate-by", "one column", "NAME=FILE")
+    if not isinstance(named, dict):
+        return named
+    return {name: SkyMask(path) for name, path in named.items()}
+
+
+def _redshifts(words):
+    """Return the redshifts of ``--source-redshifts``; None without the option."""
+    named = _by_name(words, "source_redshifts", "--source-redshifts", "one redshift or "
+                     "distribution", "PART=Z|NAME|FILE")
+    if not isinstance(named, dict):
+        return None if named is None else _sources(named)
+    return {name: _sources(text) for name, text in named.items()}
+
+
+def _by_name(words, parameter, option, single, pair):
+    """Return the value of an option, or its values by name; None without the option.
+
+    ``single`` describes a value for the whole survey, and ``pair`` one for a part.
+    """
     pairs = [word.partition("=") for word in words]
-    if not any(equals for _, equals, _ in pairs):
-        if len(words) > 1:
-            raise OptionError("calibrate_by", "--calibrate-by must be one column, or NAME=FILE for "
-                              f"each part, not {' and '.join(map(str, words))}")
-        return str(words[0]) if words else None
-    names = [name.strip() for name, _, _ in pairs]
-    if not all(name and path for name, (_, _, path) in zip(names, pairs, strict=True)):
-        raise OptionError("calibrate_by", "--calibrate-by must be NAME=FILE for each part, if it "
-                          "is so for one")
-    if len(set(names)) < len(names):
-        raise OptionError("calibrate_by", "--calibrate-by must give each part another name")
-    return {name: SkyMask(path) for name, (_, _, path) in zip(names, pairs, strict=True)}
+    if len(words) == 1 and not pairs[0][1]:
+        return str(words[0])
+    named = {name.strip(): value for name, _, value in pairs}
+    if not all(name and value for name, value in named.items()) or len(named) < len(words):
+        raise CombinationError(
+            parameter, f"{option} must be {single}, or {pair} with another name for each part, "
+            f"not {' and '.join(map(str, words))}",
+        )
+    return named or None
+
+
+def _sources(text):
+    """Return the redshift or the distribution that a word names, which may be a file."""
+    import numpy as np
+
+    from lensmap.cosmology import SourceRedshifts
+
+    if not Path(text).is_file():
+        return sources_at(source_redshift(text))
+    try:
+        z, density = np.loadtxt(text, unpack=True, usecols=(0, 1), ndmin=2)
+        return SourceRedshifts(z, density)
+    except (ValueError, IndexError) as error:
+        raise OptionError(
+            "source_redshifts", f"--source-redshifts cannot read {text!r} as two columns, "
+            f"redshift and density: {error}",
+        ) from error
 
 
 def _source(arguments):
