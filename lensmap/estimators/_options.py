@@ -202,7 +202,8 @@ def _read(cls, parameter, values, text):
         The option.
     """
     default = parameter.default
-    kinds = _kinds(parameter.annotation, default)
+    namespace = getattr(inspect.unwrap(cls.__init__), "__globals__", {})
+    kinds = _kinds(parameter.annotation, default, namespace)
     literals = {kind for kind in kinds if typing.get_origin(kind) is Literal}
     if parameter.name == "uncertainty":
         values = (None, *(kind.name for kind in cls.uncertainties))
@@ -222,16 +223,50 @@ def _read(cls, parameter, values, text):
     )
 
 
-def _kinds(annotation, default):
+def _kinds(annotation, default, namespace):
     """Return the set of types that the annotation of a parameter allows.
 
-    Without an annotation, the set contains the type of the default.
+    Without an annotation, or with one that cannot be evaluated, the set contains the type of the
+    default. ``namespace`` has the names of the module that defines ``__init__``, in which
+    annotations are evaluated that are text, as after ``from __future__ import annotations``.
     """
-    if annotation is inspect.Parameter.empty or isinstance(annotation, str):
-        return {u.Quantity if isinstance(default, u.Quantity) else type(default)}
+    kinds = set()
+    if isinstance(annotation, str):
+        kinds = _kinds_of_text(annotation, namespace)
+    elif annotation is not inspect.Parameter.empty:
+        kinds = _members(annotation)
+    if not kinds or any(isinstance(kind, typing.ForwardRef) for kind in kinds):
+        kinds |= {u.Quantity if isinstance(default, u.Quantity) else type(default)}
+    return kinds
+
+
+def _members(annotation):
+    """Return the set of types in a union; any other annotation is the only one of its set."""
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return set().union(*(_kinds(part, None) for part in typing.get_args(annotation)))
+        return set().union(*map(_members, typing.get_args(annotation)))
     return {types.NoneType if annotation is None else annotation}
+
+
+def _kinds_of_text(text, namespace):
+    """Return the set of types in an annotation that is text.
+
+    A type that is imported for type checkers only is a `typing.ForwardRef` with its name. The set
+    is empty for text that is no annotation.
+    """
+    try:
+        value = eval(text, dict(namespace))
+        return _kinds_of_text(value, namespace) if isinstance(value, str) else _members(value)
+    except Exception:  # any code may stand in an annotation, and raise any error
+        pass
+    try:
+        node = ast.parse(text, mode="eval").body
+    except SyntaxError:
+        return set()
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return set().union(*(
+            _kinds_of_text(ast.unparse(part), namespace) for part in (node.left, node.right)
+        ))
+    return {typing.ForwardRef(ast.unparse(node))}
 
 
 def _descriptions(cls):

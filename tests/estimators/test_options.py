@@ -101,6 +101,54 @@ def test_options_of_an_estimator_of_ones_own():
             options = (Option("radius"),)
 
 
+_TEXT_ANNOTATIONS = """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Optional
+
+import lensmap.estimators as le
+from lensmap.estimators import Estimator
+
+if TYPE_CHECKING:
+    from lensmap.cosmology import SourceRedshifts
+    from nowhere import Shape
+
+
+class PlugIn(Estimator):
+    def __init__(self, *, width: float | None = None, depth: Optional[int] = None,
+                 kind: Literal["thin", "thick"] = "thin", flag: bool = False,
+                 z_source: SourceRedshifts | float | None = None, shape: Shape = 3.0,
+                 other: any words at all = 2, option: le.Option | None = None):
+        self.width, self.depth, self.kind, self.flag = width, depth, kind, flag
+        self.z_source, self.shape, self.other, self.option = z_source, shape, other, option
+
+    def invert(self, grid, state):
+        raise AssertionError("never called")
+
+
+class Heir(PlugIn, defaults={"kind": "thick"}):
+    pass
+"""
+
+
+def test_annotations_that_are_text(tmp_path):
+    """``from __future__ import annotations`` changes nothing: names may be unknown at run time."""
+    text = _TEXT_ANNOTATIONS.replace("other: any words at all", "other: 'any words at all'")
+    (tmp_path / "plug_in.py").write_text(text)
+    for name in ("PlugIn", "Heir"):
+        options = _options(type(make_estimator(f"{tmp_path / 'plug_in.py'}:{name}")))
+        assert options["width"].type is float and options["width"].allow_none
+        assert options["depth"].type is int and options["depth"].allow_none
+        assert options["kind"].choices == ("thin", "thick") and not options["kind"].allow_none
+        assert options["flag"].type is bool
+        assert options["z_source"].type is float and options["z_source"].is_source_redshift
+        assert options["shape"].type is float and not options["shape"].allow_none
+        assert options["other"].type is int
+        assert options["option"].type is None
+    assert options["width"].parse("2") == 2.0 and options["depth"].parse("none") is None
+    assert options["flag"].parse("yes") is True
+
+
 @pytest.mark.parametrize(
     ("option", "text", "value"),
     [
