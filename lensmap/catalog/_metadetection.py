@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import log
 
-from lensmap.catalog._convention import Response
+from lensmap.catalog._convention import Convention, Response, versions_to_celestial
 from lensmap.catalog._names import shown
 from lensmap.catalog._preset import VARIANT
 from lensmap.catalog._selection import column_of
@@ -219,7 +219,7 @@ def variance_weights(
 
 
 def checked_version_sums(
-    codes: np.ndarray, columns: Mapping[str, np.ndarray]
+    codes: np.ndarray, columns: Mapping[str, np.ndarray], convention: Convention
 ) -> np.ndarray:
     """Sum the ellipticities of the sheared versions, and check the error of the response.
 
@@ -229,10 +229,12 @@ def checked_version_sums(
     Parameters
     ----------
     codes : `numpy.ndarray`
-        The version of each row, ``(n,)``, as indices in ``VERSIONS``; -1 for other versions.
+        The version of each row in the celestial convention, ``(n,)``, as indices in ``VERSIONS``;
+        -1 for other versions.
     columns : dict
-        The columns, arrays ``(n,)``, keyed by lensmap's column names, in the same convention as
-        the codes.
+        The columns in the celestial convention, arrays ``(n,)``, keyed by lensmap's column names.
+    convention : str or tuple of int
+        The convention of the columns in the file, for error messages.
 
     Returns
     -------
@@ -246,24 +248,40 @@ def checked_version_sums(
         If a version has no usable row, or the error of the response exceeds 5 per cent.
     """
     n_rows = np.bincount(codes[codes >= 0], minlength=len(VERSIONS))
-    check_versions(n_rows)
+    check_versions(n_rows, convention)
     ra, dec, e1, e2 = (columns[name] for name in ("ra", "dec", "e1", "e2"))
     sums = sums_of_versions(codes, ra, dec, e1, e2, columns.get("weight"))
     check_response(sums, n_rows[UNSHEARED])
     return sums
 
 
-def check_versions(n_rows: np.ndarray) -> None:
+def check_versions(
+    n_rows: np.ndarray, convention: Convention, needed: Sequence[int] = range(len(VERSIONS))
+) -> None:
     """Raise a ValueError if a sheared version of the galaxies has no row.
 
     Parameters
     ----------
     n_rows : `numpy.ndarray`
-        The number of usable rows of each version in ``VERSIONS``, ``(5,)``.
+        The number of usable rows of each version in ``VERSIONS``, ``(5,)``, in the celestial
+        convention.
+    convention : str or tuple of int
+        The convention of the columns, in which the message names the versions.
+    needed : sequence of int
+        The versions that must have rows, as indices in ``VERSIONS`` in the convention of the
+        columns.
     """
-    if not n_rows.all():
-        empty = ", ".join(name for name, n in zip(VERSIONS, n_rows, strict=True) if n == 0)
-        raise ValueError(f"no usable row is left of the versions {empty} of the galaxies")
+    celestial = versions_to_celestial(np.asarray(needed), convention)
+    if not n_rows[celestial].all():
+        empty = [
+            VERSIONS[code] for code, n in zip(needed, n_rows[celestial], strict=True) if n == 0
+        ]
+        several = len(empty) > 1
+        raise ValueError(
+            f"no usable row is left of the version{'s' * several} {', '.join(empty)} of the "
+            "galaxies: check the condition on rows, and the values in the rows of "
+            f"{'these versions' if several else 'this version'}"
+        )
 
 
 def check_response(sums: np.ndarray, n_galaxies: int) -> None:
@@ -342,7 +360,7 @@ def response_of_part(
     names = [name for name in ("ra", "dec", "e1", "e2", "weight") if part[name] is not None]
     columns = {name: np.concatenate([catalog[name] for catalog in every]) for name in names}
     try:
-        sums = checked_version_sums(codes, columns)
+        sums = checked_version_sums(codes, columns, whole.convention)
     except ValueError:
         log.info(f"{text}, because their own response has an error of more than 5 per cent")
         return {"_sheared": {}}

@@ -32,6 +32,7 @@ from lensmap.catalog._loading import load_columns, select_rows
 from lensmap.catalog._metadetection import (
     MIN_GALAXIES_OF_PART,
     as_response,
+    check_versions,
     checked_version_sums,
     has_all_versions,
     read_versions,
@@ -47,7 +48,7 @@ from lensmap.catalog._selection_response import add_selection_response, sheared_
 from lensmap.catalog._source_redshifts import source_redshifts
 from lensmap.catalog._unused_columns import ColumnChoice
 from lensmap.catalog._values import check_units
-from lensmap.catalog._version_names import UNSHEARED
+from lensmap.catalog._version_names import UNSHEARED, VERSIONS
 from lensmap.catalog.files import (
     TableSource,
     are_versions,
@@ -315,11 +316,14 @@ class ShearCatalog:
         ``codes`` is the sheared version of each row, ``(n,)``, as indices in ``VERSIONS``. If
         ``measure`` is True, the response of the galaxies is measured from the other versions.
         """
+        n_rows = np.bincount(codes[codes >= 0], minlength=len(VERSIONS))
+        needed = range(len(VERSIONS)) if measure else [UNSHEARED]
+        check_versions(n_rows, self.convention, needed)
         if "weight" not in self._arrays and "sigma_m" in self._arrays:
             shapes = (self._arrays[name] for name in ("e1", "e2", "sigma_m"))
             self._arrays["weight"] = variance_weights(codes, *shapes)
         if measure:
-            self._version_sums = checked_version_sums(codes, self._arrays)
+            self._version_sums = checked_version_sums(codes, self._arrays, self.convention)
             self.response = as_response(self._version_sums)[0]
             self.origins = self.origins | {"response": "measured"}
         versions = {

@@ -303,6 +303,24 @@ def test_galaxies_without_artificial_shear_are_needed():
         catalog_of(small(), where="mdet_step != 'noshear'", response=0.7)
 
 
+@pytest.mark.parametrize("convention", ["celestial", "euclidean", (-1, -1)])
+@pytest.mark.parametrize("missing", [("1m",), ("2p",), ("1p", "2m"), ("noshear",)])
+def test_versions_without_usable_rows_are_named_as_in_the_file(convention, missing):
+    """A convention that changes a sign exchanges the versions, but not their names."""
+    table = small()
+    bad = np.isin(table["mdet_step"], missing)
+    table["e1"] = np.where(bad, np.nan, table["e1"])
+    table["weight"] = np.ones(len(bad))
+    names = ", ".join(missing)
+    plural = "s" if len(missing) > 1 else ""
+    text = f"left of the version{plural} {names} of the galaxies"
+    with pytest.raises(ValueError, match=text):
+        catalog_of(table, convention=convention)
+    if missing == ("noshear",):
+        with pytest.raises(ValueError, match=text):
+            catalog_of(table, convention=convention, response=0.7)
+
+
 def test_uncertain_response_is_refused():
     tables = {name: Galaxies(400, alone=0).version(name) for name in SHEARS}
     rng = np.random.default_rng(2)
