@@ -119,15 +119,13 @@ class _Blender:
         self.counts = np.zeros(n_pixels, dtype=np.int32)
         self.n_tiles = np.zeros(n_pixels, dtype=np.float32)
         total = np.zeros(n_pixels)
-        everywhere = np.zeros(n_pixels)
         for part in parts:
             index = part["index"]
             self.counts[index] += part["counts"]
             self.n_tiles[index] += 1
-            everywhere[index] += part["weight"]
             total[index] += self._weight(part)
         self.has_value = total > 0
-        self._total, self._everywhere = total, everywhere
+        self._total = total
 
     @staticmethod
     def _weight(part: dict[str, np.ndarray]) -> np.ndarray:
@@ -137,22 +135,15 @@ class _Blender:
     def mean(self, name: str, everywhere: bool = False) -> np.ndarray:
         """Return the weighted mean of a map, float32, NaN without a value.
 
-        With ``everywhere``, masked pixels count, too. Tiles without a value count in no mean.
+        Only tiles whose map has a value in a pixel count there. With ``everywhere``, masked pixels
+        count, too.
         """
-        total = self._everywhere if everywhere else self._total
-        result = np.zeros(self._n)
-        missing = [~np.isfinite(part[name]) for part in self._parts]
-        if any(one.any() for one in missing):
-            total = total.copy()
-        for part, unknown in zip(self._parts, missing, strict=True):
+        result, total = np.zeros(self._n), np.zeros(self._n)
+        for part in self._parts:
             weight = part["weight"].astype(float) if everywhere else self._weight(part)
-            values = part[name]
-            if unknown.any():
-                total[part["index"][unknown]] -= weight[unknown]
-                weight, values = np.where(unknown, 0, weight), np.where(unknown, 0, values)
-            result[part["index"]] += weight * values
-        if total is not self._total and total is not self._everywhere:
-            total[total < 1e-9] = 0  # rounding errors of the differences
+            known = np.isfinite(part[name])
+            result[part["index"]] += weight * np.where(known, part[name], 0)
+            total[part["index"]] += weight * known
         with np.errstate(invalid="ignore", divide="ignore"):
             result /= total
         result[total <= 0] = np.nan

@@ -60,8 +60,8 @@ def quality_planes(
     dict
         Arrays ``(ny, nx)`` by the names in `QUALITY`, apart from ``unmasked`` and ``n_tiles``. The
         effective density is :math:`(\sum w)^2 / \sum w^2` per area (Heymans et al. 2012, MNRAS 427,
-        146). The maps of ``means`` are NaN where no galaxy within reach of the smoothing has a
-        value.
+        146). ``sigma_e`` is NaN where no galaxy is near, and the maps of ``means`` are where no
+        galaxy that has the quantity is near.
     """
     sigma = _SMOOTHING_ARCMIN / 60 / scale
     used = gaussian_smooth((~grid.mask).astype(float), sigma)
@@ -71,13 +71,15 @@ def quality_planes(
     pixel_area = (scale * 60) ** 2  # arcmin^2
     some = (sum_w > 1e-9 * sum_w.max()) & (used > 1e-6)
     planes = {
-        "density": _ratio(sum_w**2, sum_w2 * np.maximum(used, 1e-6), some) / pixel_area,
+        "density": np.nan_to_num(
+            _ratio(sum_w**2, sum_w2 * np.maximum(used, 1e-6), some) / pixel_area
+        ),
         "sigma_e": np.sqrt(_ratio(noise, sum_w2, some)),
     }
     for name, sums in means.items():
         above, below = (gaussian_smooth(plane, sigma) for plane in sums)
         near = below > 1e-9 * sum_w.max()
-        planes[name] = np.where(near, _ratio(above, below, near), np.nan)
+        planes[name] = _ratio(above, below, near)
     kernel = max(smoothing / scale, 1.0) if smoothing else sigma
     planes["kernel"] = gaussian_smooth((~masked).astype(float), kernel)
     framed = np.pad(~masked, 1)  # the map ends where galaxies end
@@ -87,4 +89,5 @@ def quality_planes(
 
 
 def _ratio(above: np.ndarray, below: np.ndarray, where: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.zeros_like(above), where=where & (below > 0))
+    """Return the ratio of two maps where both hold data, NaN elsewhere."""
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=where & (below > 0))

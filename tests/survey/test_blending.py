@@ -63,6 +63,18 @@ def test_masked_pixels_of_all_tiles_are_masked_within_the_footprint(blended):
     assert np.isfinite(layers["kappa"][10:200]).all()
 
 
+def test_tiles_without_a_value_do_not_count(blended):
+    """A quality map such as the redshift has no value where a tile has no such galaxies."""
+    holes = [np.arange(N) < 20, np.arange(N) < 10]
+    parts = [part(0.25, 0.0), part(0.75, 0.0)]
+    for layers, hole, value in zip(parts, holes, (0.6, 1.0), strict=True):
+        layers["redshift"] = np.where(hole, np.nan, value).astype(np.float32)
+    found = blended(*parts)["redshift"]
+    assert np.isnan(found[:10]).all()
+    np.testing.assert_array_equal(found[10:20], 1.0)
+    np.testing.assert_allclose(found[20:], 0.9, rtol=1e-6)
+
+
 def test_counts_add_up(blended):
     layers = blended(part(0.5, 1.0, counts=3), part(0.5, 1.0))
     assert layers["counts"].dtype == np.int32
