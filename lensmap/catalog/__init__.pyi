@@ -15,7 +15,11 @@ from ._calibrated import (
     calibrated_catalog as calibrated_catalog,
 )
 from ._column_text import read_columns_text as read_columns_text
-from ._convention import convention_name as convention_name, convention_signs as convention_signs
+from ._convention import (
+    Convention as Convention,
+    convention_name as convention_name,
+    convention_signs as convention_signs,
+)
 from ._conversion import as_shear_catalog as as_shear_catalog
 from ._galaxy_response import (
     GalaxyResponse as GalaxyResponse,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from lensmap.catalog._convention import Convention, Response
+    from lensmap.catalog.hats._versions import PartNumbers
     from lensmap.typing import AngleLike, PathLike, ProgressLike
 
 __all__ = ["HatsCatalog"]
@@ -399,8 +400,43 @@ class HatsCatalog:
         ValueError
             If the error of the response exceeds 5 per cent, or a sheared version is missing.
         """
-        numbers = self._reader.numbers
-        return None if numbers is None else numbers.measured
+        versions = self._reader.numbers.versions
+        return None if versions is None else versions.measured
+
+    def measured_numbers(self) -> PartNumbers:
+        """Return all numbers of the whole catalog with which its parts are read.
+
+        They are the mean response and the dispersion from the sheared versions of the galaxies, and
+        the response to a selection. The first call may read all partitions.
+
+        Returns
+        -------
+        object
+            The numbers, for `with_numbers`. They can be pickled.
+
+        Raises
+        ------
+        ValueError
+            As for `measured_response`.
+        """
+        return self._reader.numbers
+
+    def with_numbers(self, numbers: PartNumbers) -> HatsCatalog:
+        """Return the catalog with numbers that were measured before, which are not measured again.
+
+        Parameters
+        ----------
+        numbers : object
+            The result of `measured_numbers`: of this catalog, or of an earlier state of it.
+
+        Returns
+        -------
+        HatsCatalog
+            The catalog.
+        """
+        new = copy(self)
+        new._reader = self._reader.with_numbers(numbers)
+        return new
 
     def without(self, numbers: Collection[int]) -> HatsCatalog:
         """Return the catalog without some of its partitions, such as damaged ones.

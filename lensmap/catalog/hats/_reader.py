@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ from lensmap.catalog.hats._positions import finest_pixels, has_position
 from lensmap.catalog.hats._quiet import quiet
 from lensmap.catalog.hats._rows import FileRows, stored_pixels
 from lensmap.catalog.hats._versions import (
+    PartNumbers,
     SurveyNumbers,
     VersionReader,
     measure_selection,
@@ -109,14 +111,15 @@ class PartReader:
         """
         extra_columns = [extra_columns] if isinstance(extra_columns, str) else list(extra_columns)
         extra = dict.fromkeys([*self._extra, *extra_columns, *([GALAXY_KEY] if keys else [])])
-        numbers = self.numbers
-        declared = self._declared
+        numbers, declared = self.numbers.versions, self._declared
         choice, response = self._choice, declared.response
         if numbers is not None:
             choice, response = _without_versions(choice, numbers), numbers.response
             rows = [self._unsheared(part) for part in rows]
         elif response is None:
-            choice = replace(choice, selection_response=self._selection_response)
+            selection = self.numbers.selection
+            if selection is not None:
+                choice = replace(choice, selection_response=np.array(selection))
         rows = [part for part in rows if len(part) or part.stop == part.start]
         if not rows:
             return None
@@ -147,18 +150,26 @@ class PartReader:
         self._warned = ("flagged_rows", "implausible_redshifts")
 
     @cached_property
-    def numbers(self) -> SurveyNumbers | None:
-        """The numbers from the sheared versions of all galaxies; None if there are no versions."""
-        if VARIANT not in self._choice.mapping:
-            return None
+    def numbers(self) -> PartNumbers:
+        """The numbers of the whole survey, for which all partitions may be read."""
+        versions = selection = None
         with without_warnings(CatalogWarning):
-            return measure_versions(self._version_reader, self._all_tables, self._declared.response)
+            if VARIANT in self._choice.mapping:
+                versions = measure_versions(
+                    self._version_reader, self._all_tables, self._declared.response
+                )
+            elif self._declared.response is None:
+                measured = measure_selection(self._version_reader, self._all_tables)
+                if measured is not None:
+                    (r11, r12), (r21, r22) = measured.tolist()
+                    selection = (r11, r12), (r21, r22)
+        return PartNumbers(versions, selection)
 
-    @cached_property
-    def _selection_response(self) -> np.ndarray | None:
-        """The response of galaxies with response columns to their selection, from all of them."""
-        with without_warnings(CatalogWarning):
-            return measure_selection(self._version_reader, self._all_tables)
+    def with_numbers(self, numbers: PartNumbers) -> PartReader:
+        """Return a reader with numbers that were measured before."""
+        new = copy(self)
+        new.__dict__["numbers"] = numbers
+        return new
 
     @property
     def _version_reader(self) -> VersionReader:

@@ -38,7 +38,9 @@ from lensmap.catalog._unused_columns import ColumnChoice
 from lensmap.catalog._version_names import UNSHEARED, VERSIONS, version_codes
 from lensmap.catalog.files import TableSource
 
-__all__ = ["SurveyNumbers", "VersionReader", "measure_selection", "measure_versions"]
+__all__ = [
+    "PartNumbers", "SurveyNumbers", "VersionReader", "measure_selection", "measure_versions",
+]
 
 # Variances of the measurement are binned in this range, by equal steps of their logarithm.
 _VARIANCES, _N_BINS = (1e-10, 1e6), 4096
@@ -63,6 +65,23 @@ class SurveyNumbers:
     response: Response | None
     measured: tuple[Response, Response] | None
     dispersion: float | None
+
+
+@dataclass(frozen=True)
+class PartNumbers:
+    """All that is measured from the whole survey before a part of it is read.
+
+    Attributes
+    ----------
+    versions : SurveyNumbers or None
+        The numbers from the sheared versions of the galaxies. None without such versions.
+    selection : tuple or None
+        The response of galaxies with response columns to their selection in the convention of the
+        columns, ``((r11, r12), (r21, r22))``. None if there is none, or if it is not used.
+    """
+
+    versions: SurveyNumbers | None
+    selection: tuple[tuple[float, float], tuple[float, float]] | None
 
 
 @dataclass(frozen=True)
@@ -159,8 +178,7 @@ def measure_versions(
         sums.append(_sums(codes, arrays, weight))
     if not n_rows.all() and {"r11", "r22"} & mapping.keys():
         return SurveyNumbers(None, None, dispersion)
-    # The message has the names of the versions in the files.
-    check_versions(n_rows[versions_to_celestial(np.arange(len(VERSIONS)), reader.convention)])
+    check_versions(n_rows, reader.convention)
     total = np.concatenate(sums)
     check_response(total, int(n_rows[UNSHEARED]))
     measured = as_response(total)

@@ -1,8 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Parts of a survey with several sheared versions of each galaxy have the survey's response."""
 
+import pickle
 import shutil
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -64,6 +66,28 @@ def test_parts_have_galaxies_without_shear_weights_and_response_of_the_survey(su
     np.testing.assert_allclose(weight, whole.weight, rtol=1e-4)
 
 
+def test_numbers_that_were_measured_before_are_used(survey, monkeypatch):
+    """They may be those of an earlier state of the catalog."""
+    folder, _ = survey
+    catalog = HatsCatalog(folder / "h")
+    numbers = pickle.loads(pickle.dumps(catalog.measured_numbers()))
+    expected = next(catalog.chunks())
+
+    def refuse(*args):
+        raise AssertionError("measured again")
+
+    for name in ("measure_versions", "measure_selection"):
+        monkeypatch.setattr(f"lensmap.catalog.hats._reader.{name}", refuse)
+    again = HatsCatalog(folder / "h").with_numbers(numbers)
+    assert again.measured_response() == catalog.measured_response()
+    found = next(pickle.loads(pickle.dumps(again)).chunks())
+    assert found.response == expected.response
+    np.testing.assert_array_equal(found.weight, expected.weight)
+    other = replace(numbers, versions=replace(numbers.versions, response=0.5))
+    assert next(again.with_numbers(other).chunks()).response == 0.5
+    assert next(again.chunks()).response == expected.response
+
+
 def test_a_given_response_is_used_and_nothing_is_measured(survey):
     folder, whole = survey
     catalog = HatsCatalog(folder / "h", response=0.8)
@@ -92,8 +116,13 @@ def test_too_few_galaxies_and_missing_versions_are_refused(survey):
     with pytest.raises(ParameterError, match="an error of more than 5 per cent"):
         few.measured_response()
     without = HatsCatalog(folder / "h", where="snr > 10 and variant != '2m'")
-    with pytest.raises(ValueError, match="no usable row is left of the versions 2m"):
+    with pytest.raises(ValueError, match="no usable row is left of the version 2m of"):
         next(without.chunks())
+    mirrored = HatsCatalog(
+        folder / "h", where="snr > 10 and variant not in ['2m', '1p']", convention="euclidean"
+    )
+    with pytest.raises(ValueError, match="no usable row is left of the versions 1p, 2m of"):
+        next(mirrored.chunks())
 
 
 def test_a_part_without_unsheared_galaxies_is_empty(tmp_path):
