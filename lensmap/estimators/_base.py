@@ -162,6 +162,15 @@ class Estimator(Parametrized, ABC):
         """The `Uncertainty` selected by the parameter ``uncertainty``, or None."""
         return next((kind for kind in self.uncertainties if kind.name == self.uncertainty), None)
 
+    @property
+    def fits_model(self) -> bool:
+        """Whether `measure` and `fit` fit a model to the galaxies of a field or survey.
+
+        By default, this is True for classes that override `measure`. Without a model, the galaxies
+        of a survey are read once less.
+        """
+        return type(self).measure is not Estimator.measure
+
     def check_parameters(self) -> None:
         """Check the parameters that all estimators share; call it at the end of ``__init__``.
 

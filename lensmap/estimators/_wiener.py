@@ -292,6 +292,11 @@ class WienerFilter(Estimator):
                 )
                 yield to_map(plain, grid, sample, target)
 
+    @property
+    def fits_model(self) -> bool:
+        """Whether the power spectrum is fitted: if it is not given, and ``z_source`` is None."""
+        return isinstance(self.power, str) and self.z_source is None
+
     def measure(self, grid: ShearGrid) -> FieldSums | None:
         """Return the binned shear of a field, to which `fit` fits the power spectrum.
 
@@ -306,8 +311,7 @@ class WienerFilter(Estimator):
             An object that holds the grid and can be added to those of other grids. None if
             ``power`` is a spectrum or ``z_source`` is given.
         """
-        fitted = isinstance(self.power, str) and self.z_source is None
-        return FieldSums(grid) if fitted else None
+        return FieldSums(grid) if self.fits_model else None
 
     def compact(self, sums: FieldSums | None) -> FieldSums | None:
         """Return the power of a tile in place of its binned shear.

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from lensmap.survey._large_scales import LMAX, LargeScales, solve_large_scales
 from lensmap.survey._scan import Scan
 from lensmap.survey._tile_map import TileTask, bin_tile
 
-__all__ = ["ell_join", "fits_a_model", "large_scales_of", "measure_tile"]
+__all__ = ["ell_join", "large_scales_of", "measure_tile"]
 
 # The multipole below which tiles take their scales from the sphere, for smoothing below and above
 # 5 arcmin.
@@ -29,11 +30,6 @@ def ell_join(estimator: Estimator) -> float:
     """Return the multipole below which tiles take their scales from the sphere."""
     smoothing = getattr(estimator, "smoothing", None)
     return _ELL_JOIN_SMOOTH if smoothing is not None and smoothing > _SMOOTH else _ELL_JOIN
-
-
-def fits_a_model(estimator: Estimator) -> bool:
-    """Return whether an estimator fits a model to the data of the whole survey."""
-    return type(estimator).measure is not Estimator.measure
 
 
 def measure_tile(task: TileTask, pixel: int) -> Any:
@@ -57,7 +53,9 @@ def measure_tile(task: TileTask, pixel: int) -> Any:
     return task.estimator.compact(task.estimator.measure(grid))
 
 
-def large_scales_of(scan: Scan, estimator: Estimator) -> LargeScales:
+def large_scales_of(
+    scan: Scan, estimator: Estimator, names: Iterable[str] = ()
+) -> tuple[LargeScales, dict[str, LargeScales]]:
     """Solve for the convergence of the sphere to which the tiles are joined.
 
     Parameters
@@ -66,17 +64,24 @@ def large_scales_of(scan: Scan, estimator: Estimator) -> LargeScales:
         The sums over the survey.
     estimator : Estimator
         The estimator, whose source redshift and cosmology, if it has them, are those of the prior.
+    names : iterable of str
+        The names of maps of other columns, to which the same filter is applied.
 
     Returns
     -------
-    LargeScales
-        The solution.
+    scales : LargeScales
+        The solution for the shear.
+    others : dict
+        Those of the other columns, by the names of their maps.
     """
     z_source = getattr(estimator, "z_source", None)
     cosmology = getattr(estimator, "cosmology", None)
     ell = np.geomspace(2, LMAX, 60)
     power = convergence_power(ell, _REDSHIFT if z_source is None else z_source, cosmology)
     table = np.exp(np.interp(np.log(np.arange(2, LMAX + 1)), np.log(ell), np.log(power)))
-    return solve_large_scales(
-        scan.grid(), np.concatenate([[0, 0], table]), ell_join(estimator)
-    )
+    grid, prior = scan.grid(), np.concatenate([[0, 0], table])
+    limit = ell_join(estimator)
+    others = {
+        name: solve_large_scales(grid, prior, limit, other=scan.also(name)) for name in names
+    }
+    return solve_large_scales(grid, prior, limit), others

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,10 @@ class Frozen:
         calibrate in place of ``calibration``. None if the survey has no parts.
     efficiency : Efficiency or None
         The lensing efficiency of galaxies. None if no redshift is known.
+    also_scales : dict
+        The largest scales of the maps of other columns, by the names of the maps.
+    partitions : tuple of str
+        The orders and pixels of the partitions to which the numbers were fitted, as ``"5/1023"``.
     """
 
     calibration: Calibration
@@ -44,12 +49,15 @@ class Frozen:
     large_scales: LargeScales | None
     parts: dict[str, PartNumbers] | None = None
     efficiency: Efficiency | None = None
+    also_scales: Mapping[str, LargeScales] = dataclasses.field(default_factory=dict)
+    partitions: tuple[str, ...] = ()
 
     def to_record(self) -> dict[str, Any]:
         """Return the numbers as arrays, for a file of the run folder."""
         record: dict[str, Any] = {
             "calibration": _to_arrays(self.calibration),
             "fitted": packed(self.fitted),
+            "partitions": packed(self.partitions),
         }
         if self.parts is not None:
             record["parts"] = {
@@ -61,10 +69,10 @@ class Frozen:
         if self.efficiency is not None:
             record["efficiency"] = self.efficiency.to_record()
         if self.large_scales is not None:
-            record["large_scales"] = {
-                "modes": self.large_scales.modes,
-                "lmax": np.array(self.large_scales.lmax),
-                "ell_join": np.array(self.large_scales.ell_join),
+            record["large_scales"] = _plain_scales(self.large_scales)
+        if self.also_scales:
+            record["also_scales"] = {
+                name: _plain_scales(scales) for name, scales in self.also_scales.items()
             }
         return record
 
@@ -75,13 +83,13 @@ class Frozen:
         return cls(
             _from_arrays(record["calibration"]),
             unpacked(record["fitted"]),
-            None if scales is None else LargeScales(
-                scales["modes"], int(scales["lmax"]), float(scales["ell_join"])
-            ),
+            None if scales is None else _scales_of(scales),
             None if "parts" not in record else dict(
                 _part_of(dict(part)) for _, part in sorted(record["parts"].items())
             ),
             None if "efficiency" not in record else Efficiency.from_record(record["efficiency"]),
+            {name: _scales_of(one) for name, one in record.get("also_scales", {}).items()},
+            unpacked(record["partitions"]),
         )
 
 
@@ -132,3 +140,13 @@ def _load(path: str, sha256: str) -> Frozen:
     from lensmap.utils import read_record
 
     return Frozen.from_record(read_record(path))
+
+
+def _plain_scales(scales: LargeScales) -> dict[str, np.ndarray]:
+    return {
+        "modes": scales.modes, "lmax": np.array(scales.lmax), "ell_join": np.array(scales.ell_join),
+    }
+
+
+def _scales_of(record: Mapping[str, np.ndarray]) -> LargeScales:
+    return LargeScales(record["modes"], int(record["lmax"]), float(record["ell_join"]))

@@ -179,7 +179,12 @@ class LargeScales:
 
 
 def solve_large_scales(
-    grid: SphericalShearGrid, power: np.ndarray, ell_join: float, tolerance: float = 1e-4
+    grid: SphericalShearGrid,
+    power: np.ndarray,
+    ell_join: float,
+    tolerance: float = 1e-4,
+    *,
+    other: np.ndarray | None = None,
 ) -> LargeScales:
     """Return the convergence of the sphere that tiles are joined to.
 
@@ -195,19 +200,28 @@ def solve_large_scales(
         The multipole below which tiles take their scales from the sphere.
     tolerance : float
         The relative residual at which the solver stops.
+    other : `numpy.ndarray` or None
+        Another spin-2 quantity on the same pixels, complex, ``(n,)``, NaN without a value, to which
+        the filter of the shear is applied, with the same prior and the same noise. None takes the
+        shear.
 
     Returns
     -------
     LargeScales
         The solution.
     """
-    has_galaxies = grid.sum_w > 0
-    transform = SphericalTransform(grid.pixels, grid.index[has_galaxies], LMAX)
+    used = grid.sum_w > 0
     # Without a floor, pixels of one galaxy without scatter would have infinite weight.
-    variance = np.square(grid.sigma[has_galaxies])
-    variance = np.maximum(variance, 1e-4 * max(float(np.median(variance)), 1e-12))
+    variance = np.square(grid.sigma)
+    typical = float(np.median(variance[used]))
+    variance = np.maximum(variance, 1e-4 * max(typical, 1e-12))
+    values = grid.shear if other is None else other
+    used = used & np.isfinite(values)
+    if not used.any():
+        return LargeScales(np.zeros(len(multipoles(LMAX)), complex), LMAX, float(ell_join))
+    transform = SphericalTransform(grid.pixels, grid.index[used], LMAX)
     modes, _ = solve_masked_shear(
-        transform, grid.shear[has_galaxies], variance, power,
+        transform, values[used], variance[used], power,
         window=pixel_window(grid.pixels.nside, LMAX), tolerance=tolerance,
     )
     return LargeScales(modes, LMAX, float(ell_join))

@@ -126,8 +126,8 @@ def map_survey(
         With 4, the map of each tile is the mean of four, whose pixels are shifted by half a pixel.
         This takes four times as long, and the map depends less on the places of the pixels.
     offset : tuple of float
-        The shift of the pixels of the tiles along x and y, in pixels, to test how much the map
-        depends on them.
+        The shift of the pixels of the tiles along x and y, in pixels, from -1 to 1, to test how
+        much the map depends on them.
     turn : `~astropy.units.Quantity` or str
         A rotation of the pixels of the tiles, an angle, for the same purpose.
     products : bool or sequence of {"fits", "hips", "moc", "picture"}
@@ -301,9 +301,15 @@ def open_run(
 
 
 def _check_offset(offset: tuple[float, float]) -> tuple[float, float]:
-    """Return a shift of pixels as two numbers."""
+    """Return a shift of pixels as two numbers.
+
+    A larger shift would move the pixels off the margin, and differ from a smaller one in nothing
+    else.
+    """
     try:
         x, y = (float(value) for value in offset)
     except (TypeError, ValueError):
         raise ParameterTypeError("offset", "two numbers (x, y)", repr(offset)) from None
+    if not (abs(x) <= 1 and abs(y) <= 1):  # False for NaN
+        raise ParameterError("offset", "two numbers of pixels from -1 to 1", f"({x:g}, {y:g})")
     return x, y

@@ -3,18 +3,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from astropy import units as u
+from astropy.coordinates import SkyCoord
 
 from lensmap.estimators import Estimator
+from lensmap.masks import SkyMask
 from lensmap.sphere import HealpixPixels
 from lensmap.survey._large_scales import NSIDE
 from lensmap.survey._tiles import Tile
 from lensmap.utils import ParameterError
 
-__all__ = ["Plan", "check_margin", "default_nside", "default_order", "make_plan", "tile_pixels"]
+if TYPE_CHECKING:
+    from lensmap.typing import MaskLike
+
+__all__ = [
+    "Plan", "check_margin", "default_nside", "default_order", "largest_map", "make_plan",
+    "tile_pixels", "tiles_in_region",
+]
 
 # A HEALPix pixel may be larger than a pixel of a tile by this factor.
 _MAX_RATIO = 1.1
@@ -26,6 +36,9 @@ _ELL_HALF = 3.82
 # raised until tiles are smaller.
 _MAX_SIDE = 2600
 _ORDERS = (3, 4, 5)
+
+# A region is tested in pixels of this many orders above those of the map of the sphere.
+_REGION_STEPS = 3
 
 # HealSparse files have no coarser pixels than these within their coverage pixels.
 _MIN_NSIDE = 128
@@ -113,6 +126,7 @@ def make_plan(
     nside: int | None,
     tile_order: int | None,
     margin: u.Quantity,
+    turn: float = 0.0,
 ) -> Plan:
     """Return the plan of a survey map.
 
@@ -134,6 +148,8 @@ def make_plan(
         The order of the tiles; None chooses it.
     margin : `~astropy.units.Quantity`
         The margin of the tiles.
+    turn : float
+        The rotation of the pixels of the tiles, degrees, which makes their maps larger.
 
     Returns
     -------
@@ -154,8 +170,8 @@ def make_plan(
     if nside < _MIN_NSIDE:
         raise ParameterError("nside", f"at least {_MIN_NSIDE} for a survey map", str(nside))
     tiles = tile_pixels(footprint, order)
-    ny, nx = Tile(order, tiles[0], width).lattice(scale).shape
-    tile_area = ny * nx * scale**2
+    n_tile_pixels = largest_map(tiles, order, scale, width, turn)
+    tile_area = n_tile_pixels * scale**2
     n_map_pixels = area / (HealpixPixels(nside).area * np.degrees(1) ** 2)
     size = _size(order)
     overlap = ((size + width) / size) ** 2
@@ -163,9 +179,36 @@ def make_plan(
     return Plan(
         nside, pixel_scale.to(u.arcmin), order, margin.to(u.deg), tuple(tiles), n_galaxies,
         area * u.deg**2, density,
-        memory=_BYTES_PER_PIXEL * ny * nx + _BYTES_PER_GALAXY * min(per_tile, n_galaxies),
+        memory=_BYTES_PER_PIXEL * n_tile_pixels + _BYTES_PER_GALAXY * min(per_tile, n_galaxies),
         disk=n_map_pixels * (overlap * _BYTES_PER_TILE_PIXEL + _BYTES_PER_MAP_PIXEL),
     )
+
+
+def largest_map(
+    tiles: Sequence[int], order: int, scale: float, margin: float, turn: float
+) -> int:
+    """Return the number of pixels of the largest map of a tile with its margin.
+
+    Parameters
+    ----------
+    tiles : sequence of int
+        The tiles, nested indices.
+    order : int
+        Their order.
+    scale, margin : float
+        The side of a pixel and the margin, degrees.
+    turn : float
+        The rotation of the pixels, degrees.
+
+    Returns
+    -------
+    int
+        The largest number of pixels, of one tile at each latitude: the others hardly differ.
+    """
+    _, lat = HealpixPixels(1 << order).centers(np.asarray(tiles))
+    _, first = np.unique(np.abs(lat).round(6), return_index=True)
+    shapes = [Tile(order, tiles[i], margin).lattice(scale, turn=turn).shape for i in first]
+    return max(ny * nx for ny, nx in shapes)
 
 
 def tile_pixels(footprint: np.ndarray, order: int) -> list[int]:
@@ -175,6 +218,42 @@ def tile_pixels(footprint: np.ndarray, order: int) -> list[int]:
     """
     steps = HealpixPixels(NSIDE).order - order
     return [int(pixel) for pixel in np.unique(footprint >> (2 * steps))]
+
+
+def tiles_in_region(region: MaskLike, footprint: np.ndarray, order: int) -> list[int]:
+    """Return the tiles that hold galaxies in a region, nested indices, increasing.
+
+    Parameters
+    ----------
+    region : mask-like
+        Anything that `lensmap.masks.SkyMask` accepts, except arrays on the pixels of a map.
+    footprint : `numpy.ndarray`
+        The pixels of the map of the sphere that hold galaxies, nested indices, ``(n,)``.
+    order : int
+        The order of the tiles.
+
+    Raises
+    ------
+    ValueError
+        If there is no such tile.
+    """
+    mask = region if isinstance(region, SkyMask) else SkyMask(region)
+    # Pixels of 1.7 arcmin, so that a small region does not fall between their centers.
+    n = 4**_REGION_STEPS
+    fine = HealpixPixels(NSIDE << _REGION_STEPS)
+    steps = 2 * (fine.order - order)
+    tiles: set[int] = set()
+    for coarse in np.array_split(footprint, 1 + len(footprint) // 4096):
+        pixels = (coarse[:, np.newaxis] * n + np.arange(n)).ravel()
+        lon, lat = fine.centers(pixels)
+        inside = mask.excluded_sky(SkyCoord(lon, lat, unit="deg"))
+        tiles |= {int(pixel) for pixel in np.unique(pixels[inside] >> steps)}
+    if not tiles:
+        raise ParameterError(
+            "only", "a region with galaxies of the survey", "one without",
+            "check the region, and its frame",
+        )
+    return sorted(tiles)
 
 
 def default_nside(pixel_scale: u.Quantity) -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lensmap.survey._map_numbers import MapNumbers, map_numbers
+from lensmap.survey._outdated import REPORT_FILE, keep_state
 from lensmap.survey._quality import QUALITY
 from lensmap.survey._seams import Seams, measure_seams
 from lensmap.utils import LensmapWarning, atomic_write, provenance
@@ -22,10 +23,7 @@ if TYPE_CHECKING:
     from lensmap.survey._survey_map import SurveyMap
     from lensmap.typing import PathLike
 
-__all__ = ["REPORT_FILE", "write_survey_report"]
-
-#: The name of the page in the folder of a survey.
-REPORT_FILE = "report.html"
+__all__ = ["write_survey_report"]
 
 # More tiles than this are left out of the table of the page.
 _MAX_TILES = 500
@@ -77,9 +75,11 @@ def write_survey_report(survey: SurveyMap, path: PathLike, *, overwrite: bool) -
         raise FileExistsError(
             f"the file {str(file)!r} exists: set overwrite=True, or give another path"
         )
-    page = _render(survey)
+    page, state = _render(survey), survey.state
     with atomic_write(file, overwrite=overwrite) as temporary:
         Path(temporary).write_text(page, encoding="utf-8")
+    if file.resolve() == (survey.folder / REPORT_FILE).resolve():
+        keep_state(survey.folder, [REPORT_FILE], state)
     return file
 
 

@@ -18,24 +18,26 @@ from astropy import units as u
 from lensmap.catalog import HatsCatalog
 from lensmap.estimators import Estimator
 from lensmap.masks import SkyMask
-from lensmap.sphere import HealpixPixels
 from lensmap.survey._efficiency import Efficiency, fit_efficiency
-from lensmap.survey._freeze import (
-    fits_a_model,
-    large_scales_of,
-    measure_tile,
-)
+from lensmap.survey._freeze import large_scales_of, measure_tile
 from lensmap.survey._frozen import Frozen, FrozenFile
-from lensmap.survey._large_scales import NSIDE
 from lensmap.survey._further_files import (
+    FURTHER_FILES,
     check_nside,
     check_products,
     draw_picture,
     further_products,
 )
+from lensmap.survey._large_scales import NSIDE, LargeScales
+from lensmap.survey._outdated import (
+    keep_state,
+    move_outdated,
+    remove_replaced,
+    warn_of_old,
+)
 from lensmap.survey._packing import packed, unpacked
 from lensmap.survey._parts import Parts, check_known, facts_of_parts
-from lensmap.survey._plan import Plan, make_plan
+from lensmap.survey._plan import Plan, make_plan, tiles_in_region
 from lensmap.survey._resources import check_resources, needed_disk
 from lensmap.survey._scan import Scan, ScanTask, scan_partition
 from lensmap.survey._sources import as_source, tile_digests
@@ -58,18 +60,16 @@ from lensmap.utils import (
 __all__ = ["SurveyRun"]
 
 # Increased whenever the same settings give other maps.
-_ALGORITHM = 1
+_ALGORITHM = 2
 
 _SCAN = "scan"
 _MODELS = "models"
 _FROZEN = "frozen"
 _PARTS = "parts"
+_NUMBERS = "numbers"
 
 #: The folder of the maps of tiles.
 TILES = "tiles"
-
-# A region is tested in pixels of this many orders above those of the map of the sphere.
-_REGION_STEPS = 3
 
 # Memory for the scan of one row of a partition, bytes.
 _BYTES_PER_ROW = 400.0
@@ -114,7 +114,6 @@ class SurveyRun:
         self._offset, self._turn = lattice
         self._parts, self._subtract_mean = parts, subtract_mean
         self._z_lens, self._source_redshifts = z_lens, source_redshifts
-        self._keeps_numbers = False  # those of the catalog before an update
         self._update, self._progress = update, progress
         self._plan: Plan | None = None
         self._work: dict[str, Any] = {"workers": workers, "executor": executor}
@@ -175,7 +174,7 @@ class SurveyRun:
         tiles = self.tiles(only)
         self.check_resources(len(tiles), further)
         task = self._task(plan)
-        failed = self._map(task, tiles, plan)
+        failed, moved = self._map(task, tiles, plan)
         self.folder.note("tiles", {
             "requested": tiles, "failed": failed, "damaged": self._damaged(),
         })
@@ -185,6 +184,7 @@ class SurveyRun:
                 f"all {len(tiles)} tiles failed; the first error is: {next(iter(failed.values()))}"
             )
         write_tile_table(survey)
+        moved += move_outdated(survey.folder, survey.state)  # of a run that was killed
         if write:
             title = f"Convergence map: {self.folder.path.name}"
             layers = survey.layer_names
@@ -193,13 +193,18 @@ class SurveyRun:
             )
             if "picture" in further:
                 draw_picture(survey.folder, title)
+                keep_state(survey.folder, [FURTHER_FILES["picture"]], survey.state)
+        remove_replaced(survey.folder)
+        warn_of_old(survey.folder, moved)
         self._report(failed, len(tiles))
         return survey
 
     def tiles(self, only: Any = None) -> list[int]:
         """Return the tiles of the plan; with ``only``, those that have galaxies in a region."""
         plan = self.plan()
-        return list(plan.tiles) if only is None else self._tiles_in(only, plan)
+        if only is None:
+            return list(plan.tiles)
+        return tiles_in_region(only, self._scan.footprint, plan.tile_order)
 
     def check_resources(self, n_tiles: int, products: Collection[str] = ()) -> None:
         """Raise an error if tiles do not fit into the memory, or their maps not on the disk."""
@@ -233,12 +238,12 @@ class SurveyRun:
         plan = make_plan(
             self._estimator, scan.footprint, n_galaxies=scan.n_galaxies, area=scan.area,
             density=scan.density, pixel_scale=scale, nside=nside, tile_order=order,
-            margin=self._margin,
+            margin=self._margin, turn=self._turn.to_value(u.deg),
         )
         self._efficiency()  # raises errors before work begins
         kind = self._estimator.chosen_uncertainty
         if scan.parts is not None:
-            if self._keeps_numbers and not self.folder.missing(1, _FROZEN):
+            if self._is_kept and not self.folder.missing(1, _FROZEN):
                 check_known(list(scan.parts), [part["part"] for part in self.parts])
             else:
                 self.folder.note(_PARTS, {"parts": facts_of_parts(scan.parts)})
@@ -260,16 +265,9 @@ class SurveyRun:
         n = len(self.source.partitions)
         missing = self.folder.missing(n, _SCAN)
         sigma_e = self._estimator.sigma_e
-        if missing:
-            # From all galaxies: once here, not in each worker.
-            measured = self.source.measured_response()
-            if measured is not None and self._parts is not None:
-                warn_user(
-                    "the response is measured from the sheared versions of all galaxies of the "
-                    "survey together; only the other numbers are those of the parts",
-                    CatalogWarning, "response_of_whole", "calibrate_by",
-                )
-        task = ScanTask(self.source, self._mask, NSIDE, sigma_e, self._parts)
+        self._freeze_numbers()
+        also = self._also if self._large_scales else {}
+        task = ScanTask(self.source, self._mask, NSIDE, sigma_e, self._parts, also)
         rows = max((part.n_rows for part in self.source.partitions), default=0)
         damaged = {}
         for outcome in self._outcomes(
@@ -312,13 +310,31 @@ class SurveyRun:
         """The numbers of the parts of the survey, once its plan is made; empty without parts."""
         return list(self.folder.notes(_PARTS).get("parts", []))
 
+    def _freeze_numbers(self) -> None:
+        """Give the catalog the numbers with which its parts are read, such as the mean response.
+
+        They are measured from all galaxies once: not in each worker, nor by a run that goes on.
+        """
+        if self.folder.missing(1, _NUMBERS):
+            numbers = self.source.measured_numbers()
+            versions = numbers.versions
+            if versions is not None and versions.measured and self._parts is not None:
+                warn_user(
+                    "the response is measured from the sheared versions of all galaxies of the "
+                    "survey together; only the other numbers are those of the parts",
+                    CatalogWarning, "response_of_whole", "calibrate_by",
+                )
+            self.folder.save(0, {"numbers": packed(numbers)}, _NUMBERS)
+        numbers = self.folder.load(0, _NUMBERS, lambda record: unpacked(record["numbers"]))
+        self.source = self.source.with_numbers(numbers)
+
     def _damaged(self) -> dict[str, str]:
         """Return the errors of the partitions that cannot be read, by their numbers."""
         return dict(self.folder.notes("damaged"))
 
     def _check_changes(self) -> None:
         """Compare the catalog with that with which the folder was begun."""
-        digests = self.source.partition_digests()
+        digests = self._digests
         known = self.folder.notes("source")
         if known and known != digests:
             if not self._update:
@@ -329,9 +345,12 @@ class SurveyRun:
                     "use {update=True} to map the tiles that changed, with the calibration and the "
                     "models that were fitted then, or another folder",
                 )
+            if self.folder.missing(1, _FROZEN):
+                self.folder.remove(_NUMBERS)
+            else:  # noted first: an update that is killed keeps the numbers, too
+                self.folder.note("kept", {"source": digests})
             self.folder.remove(_SCAN)
             self.folder.remove(_MODELS)
-            self._keeps_numbers = True
         self.folder.note("source", digests)
         settings = to_plain(self.source.settings)
         known = self.folder.notes("reading")
@@ -358,23 +377,40 @@ class SurveyRun:
             turn=self._turn.to_value(u.deg), parts=self._parts,
         )
         path = self._path / "data" / _FROZEN / "000000.npz"
-        read = {"partitions": [f"{part.order}/{part.pixel}" for part in self.source.partitions]}
-        fitted = self.folder.notes("fitted")
-        if self.folder.missing(1, _FROZEN) or (fitted != read and not self._keeps_numbers):
+        if self.folder.missing(1, _FROZEN) or (
+            not self._is_kept and FrozenFile.of(path).load().partitions != self._readable
+        ):
             # Partitions that could not be read before count now, or the reverse.
             self._freeze(task, plan)
-        self.folder.note("fitted", read)
         frozen = FrozenFile.of(path)
         files = TileFiles(task.files.folder, self._stamp(plan, frozen))
         return dataclasses.replace(task, frozen=frozen, files=files)
 
+    @property
+    def _is_kept(self) -> bool:
+        """Whether the numbers are kept that were fitted to the catalog before an update."""
+        return bool(self.folder.notes("kept").get("source") == self._digests)
+
+    @cached_property
+    def _digests(self) -> dict[str, str]:
+        """The digests of all partitions, also of those that cannot be read."""
+        return self.source.partition_digests()
+
+    @property
+    def _readable(self) -> tuple[str, ...]:
+        """The partitions that can be read, to which the numbers are fitted."""
+        return tuple(f"{part.order}/{part.pixel}" for part in self.source.partitions)
+
     def _freeze(self, task: TileTask, plan: Plan) -> None:
         """Fit what is fitted to the whole survey, and keep it in the folder."""
-        scales = large_scales_of(self._scan, self._estimator) if self._large_scales else None
+        scales, others = None, dict[str, LargeScales]()
+        if self._large_scales:
+            scales, others = large_scales_of(self._scan, self._estimator, self._also)
         frozen = Frozen(
-            self._scan.calibration, None, scales, self._scan.parts, self._efficiency()
+            self._scan.calibration, None, scales, self._scan.parts, self._efficiency(), others,
+            self._readable,
         )
-        if fits_a_model(self._estimator):
+        if self._estimator.fits_model:
             # The fit needs the calibration.
             self.folder.save(0, frozen.to_record(), "calibration")
             path = self._path / "data" / "calibration" / "000000.npz"
@@ -388,26 +424,26 @@ class SurveyRun:
 
     def _measured(self, task: TileTask, plan: Plan) -> Iterator[Any]:
         """Yield the sums of all tiles in their order; the folder keeps those that are finished."""
-        tiles = list(plan.tiles)
-        missing = self.folder.missing(len(tiles), _MODELS)
+        of = {"partitions": list(self._readable), "source": self._digests}
+        if self.folder.notes(_MODELS) != of:  # those of a run that could read other partitions
+            self.folder.remove(_MODELS)
+            self.folder.note(_MODELS, of)
         failed: dict[int, Exception] = {}
-        for outcome in self._outcomes(
-            measure_tile, task, [tiles[number] for number in missing], plan.memory, "models"
-        ):
+        missing = self.folder.missing(plan.tiles, _MODELS)
+        for outcome in self._outcomes(measure_tile, task, missing, plan.memory, "models"):
             if outcome.error is None:
-                record = {"sums": packed(outcome.value)}
-                self.folder.save(tiles.index(outcome.item), record, _MODELS)
+                self.folder.save(outcome.item, {"sums": packed(outcome.value)}, _MODELS)
             else:
                 failed[outcome.item] = outcome.error
         if failed:
             error = next(iter(failed.values()))
             raise RuntimeError(
                 "the models of the estimator need the galaxies of all tiles, but "
-                f"{_numbered(list(failed), len(tiles))} (first error: {error}); nothing is mapped "
-                "yet, and the same call tries these tiles again"
+                f"{_numbered(list(failed), len(plan.tiles))} (first error: {error}); nothing is "
+                "mapped yet, and the same call tries these tiles again"
             ) from error
-        for number in range(len(tiles)):
-            sums = unpacked(self.folder.load(number, _MODELS)["sums"])
+        for tile in plan.tiles:
+            sums = unpacked(self.folder.load(tile, _MODELS)["sums"])
             if sums is not None:
                 yield sums
 
@@ -425,11 +461,18 @@ class SurveyRun:
         """The folder as workers find it, which may have another working directory."""
         return self.folder.path.absolute()
 
-    def _map(self, task: TileTask, tiles: list[int], plan: Plan) -> dict[str, str]:
-        """Map the tiles whose files are missing, and return the errors of those that failed."""
+    def _map(
+        self, task: TileTask, tiles: list[int], plan: Plan
+    ) -> tuple[dict[str, str], list[str]]:
+        """Map the tiles whose files are missing.
+
+        Return the errors of those that failed, and the names of products that were moved, because
+        they hold the map before.
+        """
         digests = tile_digests(self.source, task, tiles)
         items = [(tile, digests[tile]) for tile in tiles]
         todo = [item for item in items if task.files.facts(*item) is None]
+        moved = move_outdated(self.folder.path) if todo else []
         failed: dict[str, str] = {}
         notes: dict[str, list[int]] = {}
         for outcome in self._outcomes(map_tile, task, todo, plan.memory, "tiles"):
@@ -442,29 +485,7 @@ class SurveyRun:
         for text, where in notes.items():
             places = f"tile {where[0]}" if len(where) == 1 else f"{len(where)} tiles"
             warn_user(f"in {places}: {text}", MapWarning, "in_tiles")
-        return failed
-
-    def _tiles_in(self, region: Any, plan: Plan) -> list[int]:
-        """Return the tiles that hold galaxies in a region."""
-        from astropy.coordinates import SkyCoord
-
-        mask = region if isinstance(region, SkyMask) else SkyMask(region)
-        # Pixels of 1.7 arcmin, so that a small region does not fall between their centers.
-        n = 4**_REGION_STEPS
-        fine = HealpixPixels(NSIDE << _REGION_STEPS)
-        steps = 2 * (fine.order - plan.tile_order)
-        tiles: set[int] = set()
-        for coarse in np.array_split(self._scan.footprint, 1 + len(self._scan.footprint) // 4096):
-            pixels = (coarse[:, np.newaxis] * n + np.arange(n)).ravel()
-            lon, lat = fine.centers(pixels)
-            inside = mask.excluded_sky(SkyCoord(lon, lat, unit="deg"))
-            tiles |= {int(pixel) for pixel in np.unique(pixels[inside] >> steps)}
-        if not tiles:
-            raise ParameterError(
-                "only", "a region with galaxies of the survey", "one without",
-                "check the region, and its frame",
-            )
-        return sorted(tiles)
+        return failed, moved
 
     def _stamp(self, plan: Plan, frozen: FrozenFile) -> str:
         """Return the text that identifies the run in the files of its tiles."""

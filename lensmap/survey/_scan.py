@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,7 +28,11 @@ from lensmap.masks import SkyMask
 from lensmap.sphere import HealpixPixels
 from lensmap.survey._packing import packed, unpacked
 from lensmap.survey._parts import NO_PART, SEVERAL_PARTS, Parts, joined_grid
+from lensmap.survey._spin2_columns import spin2_sums
 from lensmap.utils import ParameterError, without_warnings
+
+if TYPE_CHECKING:
+    from lensmap.catalog import Convention
 
 __all__ = ["WHOLE", "Scan", "ScanTask", "scan_partition"]
 
@@ -59,6 +63,8 @@ class ScanTask:
         The intrinsic dispersion that the estimator was given.
     parts : Parts or None
         The parts of the survey that have numbers of their own; None for the whole survey.
+    also : dict
+        The pairs of columns that are mapped like the shear, by the names of their maps.
     """
 
     source: HatsCatalog
@@ -66,6 +72,7 @@ class ScanTask:
     nside: int
     sigma_e: float | None
     parts: Parts | None = None
+    also: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def scan_partition(task: ScanTask, number: int) -> dict[str, Any]:
@@ -85,7 +92,9 @@ def scan_partition(task: ScanTask, number: int) -> dict[str, Any]:
     """
     part = task.source.partitions[number]
     with without_warnings("rows_left_out"):  # the run warns once
-        columns = () if task.parts is None else task.parts.columns
+        columns = dict.fromkeys(name for pair in task.also.values() for name in pair)
+        if task.parts is not None:
+            columns |= dict.fromkeys(task.parts.columns)
         catalog = task.source.within_pixels(part.order, [part.pixel], extra_columns=columns)
     if catalog is None:
         return {"n": np.array(0)}
@@ -96,6 +105,10 @@ def scan_partition(task: ScanTask, number: int) -> dict[str, Any]:
         "n_masked": np.array(assignment.n_masked),
         "n_left_out": np.array(sum(catalog.n_left_out.values())),
         "redshifts": _redshifts_of(catalog),
+        "also": {
+            name: _also_sums(assignment, task.source.convention, pair)
+            for name, pair in task.also.items()
+        },
     }
     if task.parts is None:
         return record | _sums_of(assignment, task.sigma_e, catalog)
@@ -167,6 +180,17 @@ def _means_of(assignment: SphericalAssignment) -> np.ndarray:
         if values is not None:
             c = c + unit * values
     return np.array([weight.sum(), weight @ e, weight @ c])
+
+
+def _also_sums(
+    assignment: SphericalAssignment, convention: Convention, pair: tuple[str, str]
+) -> dict[str, np.ndarray]:
+    """Return the sums of a pair of columns in the pixels that hold galaxies."""
+    sum_we, sum_w = spin2_sums(assignment, convention, pair)
+    used = np.flatnonzero(sum_w > 0)
+    return {
+        "index": assignment.on.index[used], "sum_we": sum_we[used], "sum_w": sum_w[used],
+    }
 
 
 def _facts(grid: SphericalShearGrid) -> dict[str, Any]:
@@ -304,6 +328,7 @@ class Scan:
         self._pixels, self._sigma_e = HealpixPixels(nside), sigma_e
         self._whole = _PixelSums(nside)
         self._sums: dict[str, _PixelSums] = {}
+        self._also: dict[str, list[dict[str, np.ndarray]]] = {}
         self.n_galaxies = self.n_masked = self.n_left_out = 0
         self._redshifts: np.ndarray = np.empty((2, 0))
         outside = np.zeros(3, int)
@@ -314,6 +339,8 @@ class Scan:
             self.n_masked += int(record["n_masked"])
             self.n_left_out += int(record["n_left_out"])
             self._redshifts = _added(self._redshifts, record["redshifts"])
+            for name, sums in record.get("also", {}).items():
+                self._also.setdefault(name, []).append(sums)
             if parts is None:
                 self._whole.add(record)
             else:
@@ -371,6 +398,19 @@ class Scan:
             return self._whole.grid(self._sigma_e)
         grids = [one.grid(self._sigma_e) for one in self._sums.values()]
         return joined_grid(grids, list(self.parts.values()))
+
+    def also(self, name: str) -> np.ndarray:
+        """Return the mean of a pair of columns on the pixels of `grid`, NaN without a value.
+
+        ``name`` is the name of the map of the pair.
+        """
+        index = self._whole.index
+        sum_we, sum_w = np.zeros(len(index), complex), np.zeros(len(index))
+        for record in self._also.get(name, []):
+            place = np.searchsorted(index, record["index"])  # all different
+            sum_we[place] += record["sum_we"]
+            sum_w[place] += record["sum_w"]
+        return np.divide(sum_we, sum_w, out=np.full_like(sum_we, np.nan), where=sum_w > 0)
 
     @property
     def area(self) -> float:

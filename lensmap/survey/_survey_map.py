@@ -18,6 +18,7 @@ from lensmap.survey._blending import blocks
 from lensmap.survey._tile_files import TileFiles
 from lensmap.survey._tiles import Tile
 from lensmap.survey._further_files import FURTHER_FILES
+from lensmap.survey._outdated import REPORT_FILE, keep_state, state_of_tiles
 from lensmap.survey.products import FILES, QUALITY_FILE, Block, read_cutout, standard_files
 from lensmap.survey.products import write_products as write_all
 from lensmap.utils import (
@@ -175,7 +176,7 @@ class SurveyMap:
     @property
     def product_paths(self) -> list[Path]:
         """The files, and the HiPS folder, of the map that are in the folder."""
-        names = [*FILES.values(), QUALITY_FILE, *FURTHER_FILES.values(), TILE_TABLE]
+        names = [*FILES.values(), QUALITY_FILE, *FURTHER_FILES.values(), REPORT_FILE, TILE_TABLE]
         return [path for name in names if (path := self.folder / name).exists()]
 
     # --- the map ----------------------------------------------------------------------------
@@ -192,6 +193,11 @@ class SurveyMap:
             self._files, self._finished_tiles(), self._plan["tile_order"],
             HealpixPixels(self.nside).order,
         )
+
+    @property
+    def state(self) -> str:
+        """A digest of the finished tiles, which differs when tiles are added or mapped anew."""
+        return state_of_tiles(self._files, self._finished_tiles())
 
     def _finished_tiles(self) -> list[int]:
         return [int(tile) for tile in self.tiles["tile"]]
@@ -432,10 +438,13 @@ class SurveyMap:
         overwrite : bool
             Whether to replace existing files.
         """
-        files = standard_files(self.folder, self.layer_names)
+        files, state = standard_files(self.folder, self.layer_names), self.state
         write_all(
             [*files, *others], self.blocks(), self.nside, meta=self.meta, overwrite=overwrite
         )
+        paths = [Path(getattr(one, "path", None) or one.folder) for one in (*files, *others)]
+        names = [one.name for one in paths if one.resolve().parent == self.folder.resolve()]
+        keep_state(self.folder, names, state)
 
     def write(self, path: PathLike, *, overwrite: bool = False) -> None:
         """Write the map to a file in a form that the name of the file chooses.

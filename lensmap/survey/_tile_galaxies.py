@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lensmap.catalog import ShearCatalog, calibrated_catalog, convention_signs, galaxy_keys
+from lensmap.catalog import ShearCatalog, calibrated_catalog, galaxy_keys
 from lensmap.grid import MapPixels, PixelAssignment, PixelFrame, ShearGrid
 from lensmap.sphere import HealpixPixels
 from lensmap.survey._frozen import Frozen
 from lensmap.survey._keyed_noise import KeyedGalaxies, keyed_realizations
 from lensmap.survey._seconds import Seconds
+from lensmap.survey._spin2_columns import spin2_sums
 from lensmap.survey._tiles import Tile, TileLattice
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ __all__ = ["READ_STEPS", "TileGalaxies"]
 
 #: Galaxies are read in pixels of this many orders above that of the tile.
 READ_STEPS = 4
-
-# Ellipticities of galaxies and stars are below this; larger values are placeholders.
-_MAX_VALUE = 10.0
 
 # The pixels of the lattice that are kept around the galaxies.
 _ROOM_PIXELS = 32
@@ -189,29 +187,13 @@ class TileGalaxies:
         self.counts += np.bincount(nested & ((1 << shift) - 1), minlength=len(self.counts))
 
     def _add_also(self, assignment: PixelAssignment) -> None:
-        """Add the sums of weight times a pair of columns, and of weights.
-
-        The columns are in the convention of the ellipticities. Galaxies without a value count in
-        neither sum.
-        """
-        signs = convention_signs(self._task.source.convention)
+        """Add the sums of pairs of columns that are mapped like the shear."""
         for name, pair in self._task.also.items():
-            one: np.ndarray
-            two: np.ndarray
-            one, two = (
-                sign * np.asarray(np.ma.filled(np.ma.asarray(values, float), np.nan))
-                for sign, values in zip(signs, map(assignment.column, pair), strict=True)
-            )
-            known = (np.abs(one) < _MAX_VALUE) & (np.abs(two) < _MAX_VALUE)  # False for NaN
-            weight = known.astype(float)
-            if assignment.weight is not None:
-                weight *= assignment.weight
-            values = assignment.to_pixel_basis(np.where(known, one, 0.0), np.where(known, two, 0.0))
-            sum_we, sum_w = self.also[name]
-            assignment.sums(
-                values.real * weight, values.imag * weight, weight,
-                onto=(sum_we.real, sum_we.imag, sum_w),
-            )
+            for onto, sums in zip(
+                self.also[name], spin2_sums(assignment, self._task.source.convention, pair),
+                strict=True,
+            ):
+                onto += sums
 
     def _add_mean(self, name: str, assignment: PixelAssignment, values: np.ndarray | None) -> None:
         """Add the sums of weight times a quantity, and of weights of galaxies that have it."""

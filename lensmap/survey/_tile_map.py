@@ -19,9 +19,10 @@ from lensmap.grid import ShearGrid
 from lensmap.masks import SkyMask
 from lensmap.sphere import HealpixPixels
 from lensmap.survey._blending import MIN_UNMASKED, in_footprint
+from lensmap.survey._dithering import mean_of_layers, scaled_error
 from lensmap.survey._false_peaks import N_NOISE_MAPS, NoisePeaks, tile_noise_peaks
 from lensmap.survey._frozen import Frozen, FrozenFile
-from lensmap.survey._large_scales import LatticeScales
+from lensmap.survey._large_scales import LargeScales, LatticeScales
 from lensmap.survey._parts import Parts
 from lensmap.survey._projection import PixelMeans
 from lensmap.survey._quality import quality_planes
@@ -228,29 +229,23 @@ class _TileMap:
     def _dithered(self) -> dict[str, np.ndarray]:
         """Return the mean of the maps on lattices that are shifted by half a pixel."""
         first = self.lattice
-        layers: dict[str, np.ndarray] | None = None
+        maps: list[dict[str, np.ndarray]] = []
         for shift in ((0.0, 0.0), (0.5, 0.0), (0.0, 0.5), (0.5, 0.5)):
             moved = (first.first[0] + shift[0], first.first[1] + shift[1])
             if any(shift):
                 self._bin(dataclasses.replace(first, first=moved))
-            new = self._layers()
-            layers = new if layers is None else _added(layers, new)
-        assert layers is not None
-        n = self.task.dither
-        fixed = ("index", "weight", "counts", "sampled")
-        return {
-            name: values if name in fixed else (values / n).astype(values.dtype)
-            for name, values in layers.items()
-        }
+            maps.append(self._layers())
+        return mean_of_layers(maps)
 
     def _layers(self) -> dict[str, np.ndarray]:
         task, grid, estimator = self.task, self.grid, self.task.estimator
         with self.seconds.of("prepare"):
             estimator.check(grid)
             self.state = estimator.prepare(grid, self.frozen.fitted)
-            self.scales = self._large_scales()
         with self.seconds.of("invert"):
-            inversion, kappa = self._inverted(grid, estimator.residual_shear)
+            inversion, kappa = self._inverted(
+                estimator, grid, self.frozen.large_scales, task.reduced_shear_iterations
+            )
             check_inversion(estimator, grid, inversion)
         masked = mask_of(estimator, grid, inversion)
         outside = np.zeros_like(masked)
@@ -281,40 +276,46 @@ class _TileMap:
         layers |= self._counts(pixels, means.index)
         return layers
 
-    def _large_scales(self) -> LatticeScales | None:
-        scales = self.frozen.large_scales
+    def _on_lattice(self, scales: LargeScales | None) -> LatticeScales | None:
+        """Return the largest scales on the pixels of the tile; None if it does not take them."""
         if scales is None or self.task.estimator.quantity != "kappa":
             return None
         smoothing = np.radians(self.task.smoothing)
         return scales.on_lattice(self.lattice, self.grid.pixel_frame, smoothing)
 
-    def _inverted(self, grid: ShearGrid, residual: bool) -> tuple[Any, np.ndarray]:
+    def _inverted(
+        self, estimator: Estimator, grid: ShearGrid, large_scales: LargeScales | None,
+        n_iterations: int = 0,
+    ) -> tuple[Any, np.ndarray]:
         """Return the inversion of a grid, and the convergence that is joined to the sphere.
 
-        With ``residual``, the shear of the largest scales is subtracted before the inversion, and
-        their convergence is added afterwards. Otherwise, they are replaced after the inversion.
+        If the estimator has ``residual_shear``, the shear of the largest scales is subtracted
+        before the inversion, and their convergence is added afterwards. Otherwise, they are
+        replaced after the inversion. ``n_iterations`` correct for the reduced shear.
         """
-        estimator = self.task.estimator
         kappa: np.ndarray | None = None
-        for _ in range(1 + self.task.reduced_shear_iterations):
+        scales = self._on_lattice(large_scales)
+        for _ in range(1 + n_iterations):
             shear = grid if kappa is None else grid.with_factor(1 - kappa)
-            if self.scales is not None and residual:
-                inversion = estimator.invert(shear.minus_shear(self.scales.low_shear), self.state)
-                kappa = inversion.kappa + self.scales.low_smoothed
+            if scales is not None and estimator.residual_shear:
+                inversion = estimator.invert(shear.minus_shear(scales.low_shear), self.state)
+                kappa = inversion.kappa + scales.low_smoothed
             else:
                 inversion = estimator.invert(shear, self.state)
                 kappa = inversion.kappa
-                if self.scales is not None:
-                    assert self.frozen.large_scales is not None
+                if scales is not None:
+                    assert large_scales is not None
                     support = ~mask_of(estimator, grid, inversion)
-                    kappa = self.frozen.large_scales.join(
-                        kappa, self.scales, self.task.scale, support
-                    )
+                    kappa = large_scales.join(kappa, scales, self.task.scale, support)
         assert kappa is not None
         return inversion, kappa
 
     def _also(self) -> dict[str, np.ndarray]:
-        """Return the maps of other spin-2 columns, by the same estimator."""
+        """Return the maps of other spin-2 columns, by the same estimator on the same scales.
+
+        They take their largest scales from the sphere as the convergence does: otherwise, they
+        would lack them, and the part of them that leaks into the shear would seem larger there.
+        """
         planes: dict[str, np.ndarray] = {}
         plain = self.task.estimator
         if plain.uncertainty is not None:
@@ -328,7 +329,8 @@ class _TileMap:
             grid.__dict__.update(
                 pixel_frame=self.grid.pixel_frame, noise_sum=self.grid.noise_sum
             )
-            planes[name] = plain.invert(grid, self.state).kappa
+            scales = self.frozen.also_scales.get(name)
+            planes[name] = self._inverted(plain, grid, scales)[1]
         return planes
 
     def _counts(self, pixels: HealpixPixels, index: np.ndarray) -> dict[str, np.ndarray]:
@@ -374,11 +376,7 @@ class _TileMap:
             return layers
         stacked = np.stack(samples, axis=-1)
         # The noise of the mean over a HEALPix pixel is slightly less than that of a point.
-        of_means = np.sqrt(np.mean(np.square(stacked, dtype=float), axis=-1))
-        at_points = layers["error"][sampled]
-        good = unmasked[sampled] & (at_points > 0)
-        if good.any():
-            layers["error"] *= np.float32(np.median(of_means[good] / at_points[good]))
+        layers["error"] = scaled_error(layers["error"], sampled, stacked, unmasked)
         return layers | {"sampled": sampled, "samples": stacked.astype(np.float32)}
 
     def _realizations(self) -> Iterator[list[np.ndarray]]:
@@ -393,18 +391,6 @@ class _TileMap:
         else:
             for _ in range(n):
                 yield list(estimator.noise(self.grid, self.state, rng))
-
-
-def _added(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Add layers on lattices that are shifted, in the pixels that both have."""
-    common, first, second = np.intersect1d(one["index"], other["index"], return_indices=True)
-    added = {"index": common}
-    for name, values in one.items():
-        if name in ("sampled", "samples", "index"):
-            continue
-        mine, theirs = values[first], other[name][second]
-        added[name] = mine if name in ("weight", "counts") else mine + theirs
-    return added
 
 
 def _seed_of(estimator: Estimator) -> int:

@@ -290,20 +290,20 @@ class RunFolder:
         """
         return sorted(int(path.stem) for path in self._records(part))
 
-    def missing(self, n: int, part: str = "") -> list[int]:
+    def missing(self, n: int | Sequence[int], part: str = "") -> list[int]:
         """Return the numbers of the items that have no readable file of results (record).
 
         Parameters
         ----------
-        n : int
-            The number of items, which are numbered from 0.
+        n : int or sequence of int
+            The number of items, which are numbered from 0, or the numbers of the items.
         part : str
             The part of the run, a subfolder of ``data``; empty for ``data`` itself.
 
         Returns
         -------
         list of int
-            The numbers of the items, in increasing order.
+            The numbers of the items, in the order of ``n``.
 
         Raises
         ------
@@ -315,8 +315,9 @@ class RunFolder:
         LensmapWarning
             If a record cannot be read, and therefore counts as missing.
         """
+        items = range(n) if isinstance(n, int) else n
         existing, unreadable = set(self.numbers(part)), []
-        for number in sorted(existing & set(range(n))):
+        for number in sorted(existing & set(items)):
             path = self._record(part, number)
             try:
                 stamp = read_stamp(path)
@@ -332,7 +333,7 @@ class RunFolder:
                 LensmapWarning,
                 "unreadable_records",
             )
-        return [number for number in range(n) if number not in existing or number in unreadable]
+        return [number for number in items if number not in existing or number in unreadable]
 
     def _check_stamp(self, path, stamp):
         """Raise a ValueError if a result file is from other settings or another algorithm.

@@ -4,8 +4,10 @@
 import numpy as np
 import pytest
 from astropy import units as u
+from small_survey import galaxies, write_survey
 
 from lensmap.sphere import HealpixPixels, SphericalTransform
+from lensmap.survey import map_survey
 from lensmap.survey._cross_power import cross_power_table, degraded_maps
 from lensmap.survey.products import Block
 
@@ -114,6 +116,26 @@ def test_leak_of_a_survey_is_found(analyzed):
     assert leaked["leakage"] > 4 * leaked["leakage_err"]
     assert abs(null["leakage"]) < 4 * null["leakage_err"]
     assert leaked["leakage_err"] < 0.03 and null["leakage_err"] < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*errors of the cross-power are unreliable")
+@pytest.mark.parametrize("method", ["ks(smoothing=8arcmin)", "wiener(z_source=0.8)"])
+def test_leak_is_the_same_on_all_scales(tmp_path, method):
+    """A field that is ten times the shear leaks by a tenth, also where the sphere has the scales.
+
+    Without the scales of the sphere, the map of the field would lack those below l of 100.
+    """
+    columns = galaxies(side=7.0, density=0.15, sigma_e=0.05)
+    for number in "12":
+        columns[f"psf_e{number}"] = columns[f"e{number}"] / LEAK
+    source = str(write_survey(tmp_path / "hats", columns))
+    survey = map_survey(
+        source, method, tmp_path / "survey", also_map="psf_e1,psf_e2", nside=512,
+        pixel_scale=6 * u.arcmin, tile_order=4, margin=1.5 * u.deg, workers=1, products=False,
+    )
+    table = survey.cross_power("psf_e", ell=(20, 300), n_bins=4)
+    np.testing.assert_allclose(table["leakage"], LEAK, rtol=2e-3)
 
 
 def test_bad_parameters(analyzed):

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 from astropy import units as u
 
+from lensmap import KaiserSquires
 from lensmap.sphere import HealpixPixels, pixel_window
 from lensmap.survey import Plan
+from lensmap.survey._plan import largest_map, make_plan
 from lensmap.survey._resources import check_resources, needed_disk
+from lensmap.survey._tiles import Tile
 
 
 def plan_of(nside=1024, memory=1e6, disk=1e6, pixel_scale=2.0):
@@ -31,6 +34,32 @@ def test_disk_is_that_of_the_tiles_that_are_missing(tmp_path):
     assert needed_disk(plan, tmp_path, 4) == 7e5
     (tmp_path / "tiles" / "000002.npz").write_bytes(bytes(900_000))
     assert needed_disk(plan, tmp_path, 4) == 0
+
+
+@pytest.mark.parametrize("turn", [0.0, 45.0])
+def test_memory_is_that_of_the_largest_tile(turn):
+    """Tiles near the poles are larger than others, and turned ones than upright ones."""
+    order, scale, margin = 3, 2 / 60, 2.0
+    tiles = [0, 20, 63, 300, 700]
+    largest = largest_map(tiles, order, scale, margin, turn)
+    sizes = {
+        tile: np.prod(Tile(order, tile, margin).lattice(scale, turn=turn).shape)
+        for tile in [*tiles, *range(0, 64, 3)]  # a whole base pixel at the pole
+    }
+    assert largest == max(sizes[tile] for tile in tiles)
+    assert largest_map([*sizes], order, scale, margin, turn) >= 0.98 * max(sizes.values())
+    assert max(sizes.values()) > 1.05 * min(sizes.values())
+    if turn:
+        assert largest > 1.3 * largest_map(tiles, order, scale, margin, 0.0)
+        plans = [
+            make_plan(
+                KaiserSquires(), np.arange(64), n_galaxies=10**6, area=50.0, density=5.0,
+                pixel_scale=2 * u.arcmin, nside=2048, tile_order=order, margin=margin * u.deg,
+                turn=angle,
+            ) for angle in (0.0, turn)
+        ]
+        assert plans[1].memory > 1.1 * plans[0].memory
+        assert plans[1].disk == plans[0].disk
 
 
 def test_what_does_not_fit_is_an_error(tmp_path, monkeypatch):

@@ -78,7 +78,8 @@ def read_cutout(folder: PathLike, wcs: WCS) -> ConvergenceMap:
     files = {name: Path(folder, file) for name, file in FILES.items()}
     if not files["kappa"].is_file():
         raise FileNotFoundError(
-            f"the folder {str(folder)!r} has no file kappa.hsp: give the folder of a survey map"
+            f"the folder {str(folder)!r} has no file kappa.hsp: give the folder of a survey map "
+            "or, if its tiles have changed, write the maps by repeating the run"
         )
     scale = pixel_size(wcs, wcs.array_shape).to_value(u.arcmin)
     if not scale <= _MAX_PIXEL_ARCMIN:

@@ -121,7 +121,6 @@ def test_chunks_within_pixels_are_the_whole_in_order(max_rows, layout, tmp_path)
     np.testing.assert_array_equal(keys, galaxy_keys(whole))
 
 
-
 @pytest.mark.parametrize(("order", "pixels", "message"), [
     (5, [12 * 4**5], "from 0 to 12287"), (5, [-1], "from 0 to 12287"), (2, [0.5], "whole numbers"),
 ])
