@@ -87,14 +87,17 @@ class InputMap(InputFile):
 
 
 class InputPart(InputFile):
-    """A file that a command reads, optionally with a part of it: ``file.fits:HDU``."""
+    """A file that a command reads, optionally with a part of it: ``file.fits:HDU``.
+
+    It may also be a folder of files, or a pattern such as ``masks/*.fits``.
+    """
 
     @property
     def file(self):
-        """The path of the file, without the name of the part."""
-        from lensmap.masks import as_path_and_part
+        """The path of the file without the name of the part; of a pattern, the first match."""
+        from lensmap.masks import as_path_and_part, first_of_pattern
 
-        return str(as_path_and_part(self)[0])
+        return first_of_pattern(self) or str(as_path_and_part(self)[0])
 
 
 class MaybeFile(str):

@@ -10,6 +10,7 @@ from lensmap.cli._file_types import (
     InputFile,
     InputFolder,
     InputMap,
+    InputPart,
     MaybeFile,
     Output,
     OutputFile,
@@ -111,7 +112,7 @@ def check_new_files(paths, name, option, *, overwrite):
 def input_files(arguments):
     """Return the ``dest`` and the path of each argument that is an existing input."""
     files = _files_of(arguments, (InputFile, MaybeFile, InputFolder))
-    folders = InputCatalog, InputFolder, InputMap
+    folders = InputCatalog, InputFolder, InputMap, InputPart
     return [
         (name, path.file) for name, path in files
         if Path(path.file).is_file() or (isinstance(path, folders) and Path(path.file).is_dir())

@@ -23,7 +23,10 @@ def add_mask_arguments(group, verb="exclude the area"):
         help=f"{verb} inside the mask in this file: regions, a FITS image, a HEALPix or HealSparse "
              "map, a MOC, or a table of circular holes with the columns ra, dec and radius. "
              "FILE:HDU or FILE[HDU] selects an HDU, FILE[HDU][COLUMN] a column of a HEALPix map, "
-             "and FILE.reg[IMAGE] the image on which pixel regions were drawn; repeatable",
+             "and FILE.reg[IMAGE] the image on which pixel regions were drawn. A folder of FITS "
+             "images, or a quoted pattern such as 'masks/*.fits:MASK', is one mask of a survey "
+             "with one image for each tract, patch or pointing: an area is used if an image that "
+             "covers it allows it, and not used without an image; repeatable",
     )
     _add_value_arguments(group, "mask")
 

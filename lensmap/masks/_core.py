@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from lensmap.masks._mosaic import MosaicSource, expand_images
 from lensmap.masks._positions import Positions
 from lensmap.masks._readers import as_sources
 from lensmap.masks._sources import ImageSource
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from astropy.wcs import WCS
     from numpy.typing import ArrayLike
 
-    from lensmap.typing import MaskLike
+    from lensmap.typing import MaskLike, PathLike
 
 __all__ = ["SkyMask", "excluded", "pixel_mask"]
 
@@ -63,6 +65,9 @@ class SkyMask:
           parts of the sky are combined. Otherwise, the image must be named: ``"file.fits:NAME"``,
           ``"file.fits[1]"``, and ``"file.fits[1][NAME]"`` for a column of a HEALPix map or a plane
           of a cube;
+        * a folder of FITS images, or a pattern such as ``"masks/*.fits"`` or
+          ``"masks/*.fits:MASK"``, one image for each tract, patch or pointing of a survey, as for
+          `from_images`;
         * regions in the pixel coordinates of another image, as a pair ``(regions, wcs)`` or
           ``(path, wcs)``, or ``"file.reg[image.fits]"``;
         * another `SkyMask`;
@@ -109,6 +114,9 @@ class SkyMask:
      [False False False]]
     """
 
+    exclude: str
+    _sources: list[Any]
+
     def __init__(
         self,
         source: MaskLike,
@@ -121,6 +129,86 @@ class SkyMask:
         values = Values(bits, above)
         self._sources = as_sources(source, SkyMask, values)
         values.check_used()
+
+    @classmethod
+    def from_images(
+        cls,
+        images: PathLike | Iterable[PathLike],
+        *,
+        exclude: str = "inside",
+        bits: int | str | Iterable[int | str] | None = None,
+        above: float | None = None,
+    ) -> Self:
+        """Return the mask of a survey that has one image for each tract, patch or pointing.
+
+        The footprints of the images are found once, from their headers. The pixels of an image are
+        read when positions on it are tested.
+
+        A position is excluded unless at least one image that covers it allows it: where images
+        overlap, one of them may end or lack data. A position that no image covers is excluded.
+        This differs from a list of masks, whose excluded areas are combined, and which exclude
+        nothing off their images.
+
+        Parameters
+        ----------
+        images : path-like or sequence of path-like
+            Folders of FITS images, patterns such as ``"masks/*.fits"``, and files. All may have a
+            part, as in ``"masks/*.fits:MASK"`` and ``"masks/*.fits[1]"``.
+        exclude, bits, above
+            As for `SkyMask`.
+
+        Returns
+        -------
+        SkyMask
+            The mask.
+
+        Raises
+        ------
+        FileNotFoundError
+            If a file does not exist, or no file matches a pattern.
+        ValueError
+            If a file holds no image with a celestial WCS, or it is not clear which one is the mask.
+        """
+        names = [images] if isinstance(images, (str, os.PathLike)) else list(images)
+        values = Values(bits, above)
+        mask = cls.__new__(cls)
+        mask.exclude = check_choice(exclude, "exclude", ("inside", "outside"))
+        mask._sources = [MosaicSource(expand_images(names), values)]
+        return mask
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether a part of the mask is a folder of images, which are read as they are needed."""
+        return any(
+            source.reads_images if isinstance(source, SkyMask) else isinstance(source, MosaicSource)
+            for source in self._sources
+        )
+
+    def uncovered_sky(self, sky: SkyCoord) -> np.ndarray:
+        """Return whether each position lies on none of the images of a folder of images.
+
+        Parameters
+        ----------
+        sky : `~astropy.coordinates.SkyCoord`
+            The positions, of any shape.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            True for positions that such a part of the mask does not cover, bool, with the same
+            shape as ``sky``; False if the mask has no folder of images.
+        """
+        positions = Positions.from_sky(sky)
+        return self._uncovered(positions).reshape(positions.shape)
+
+    def _uncovered(self, positions: Positions) -> np.ndarray:
+        result = np.zeros(len(positions), dtype=bool)
+        for source in self._sources:
+            if isinstance(source, SkyMask):
+                result |= source._uncovered(positions)
+            elif isinstance(source, MosaicSource):
+                result |= ~source.covered(positions)
+        return result
 
     def __repr__(self) -> str:
         kinds = ", ".join(
@@ -174,8 +262,12 @@ class SkyMask:
     def _excluded(self, positions: Positions) -> np.ndarray:
         inside = np.zeros(len(positions), dtype=bool)
         for source in self._sources:
-            nested = isinstance(source, SkyMask)
-            inside |= source._excluded(positions) if nested else source.contains(positions)
+            if isinstance(source, SkyMask):
+                inside |= source._excluded(positions)
+            elif isinstance(source, MosaicSource):
+                inside |= source.contains(positions, self.exclude)
+            else:
+                inside |= source.contains(positions)
         result = inside if self.exclude == "inside" else ~inside
         for source in self._sources:
             if isinstance(source, ImageSource):

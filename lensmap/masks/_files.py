@@ -14,6 +14,7 @@ from astropy.wcs import WCS
 
 from lensmap.masks._healpix import from_healpix_hdu, is_healsparse, read_healsparse
 from lensmap.masks._images import from_image_hdus, image_hdus
+from lensmap.masks._mosaic import MosaicSource, expand_images, has_wildcard
 from lensmap.masks._region_files import read_fits_regions, read_text_regions
 from lensmap.masks._sources import MaskSource, MOCSource, RegionSource
 from lensmap.masks._tables import from_table
@@ -96,6 +97,8 @@ def read_file(
         If the file does not exist.
     """
     path, part = as_path_and_part(name)
+    if path.is_dir() or has_wildcard(name):
+        return [MosaicSource(expand_images([name]), values)]
     if not path.exists():
         raise FileNotFoundError(f"the mask file {str(path)!r} does not exist")
     try:
@@ -117,8 +120,6 @@ def read_file(
 def _read_existing(
     path: Path, part: tuple[str, str | None] | None, values: Values, image: WCS | None
 ) -> list[MaskSource]:
-    if path.is_dir():
-        raise ValueError("it is a directory")
     for suffix, file_format in _REGION_FORMATS.items():
         if has_suffix(path, (suffix,)):
             if part is not None:

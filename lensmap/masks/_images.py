@@ -23,7 +23,17 @@ from lensmap.utils import (
     unit_vectors,
 )
 
-__all__ = ["from_array", "from_hdu", "from_image_hdus", "from_nddata", "image_hdus", "is_wcs"]
+__all__ = [
+    "choose_images",
+    "from_array",
+    "from_hdu",
+    "from_image_hdus",
+    "from_nddata",
+    "image_hdus",
+    "image_plane",
+    "is_wcs",
+    "load_image",
+]
 
 # The names of mask images in LSST and lensmap, DES, HST and JWST, and Euclid.
 _MASK_NAMES = ("MASK", "MSK", "DQ", "FLAGS", "FLAG")
@@ -161,6 +171,37 @@ def from_image_hdus(
     TypeError, ValueError
         If an image cannot be a mask, or if it is not clear which images are the mask.
     """
+    candidates = choose_images(hdus, numbers, name, chosen=chosen)
+    named = [] if chosen else _named_masks(hdus, numbers)
+    sources = []
+    for i in candidates:
+        label = _label(hdus, i)
+        if chosen or named or len(candidates) == 1:
+            label += f" of {name}"
+        sources.append(load_image(hdus, i, values, name, part, label))
+    if len(sources) > 1 and not named and not chosen and _any_same_place(sources):
+        raise ValueError(_which(hdus, candidates, name))
+    return sources
+
+
+def choose_images(hdus: Any, numbers: list[int], name: str, *, chosen: bool) -> list[int]:
+    """Return the indices of the image HDUs of a file that are masks, by their headers.
+
+    Parameters
+    ----------
+    hdus, numbers, name, chosen
+        As for `from_image_hdus`.
+
+    Returns
+    -------
+    list of int
+        The indices.
+
+    Raises
+    ------
+    ValueError
+        If it is not clear which images are the mask.
+    """
     named = [] if chosen else _named_masks(hdus, numbers)
     celestial = [i for i in numbers if _has_celestial_axes(hdus[i].header)]
     if named:
@@ -174,20 +215,80 @@ def from_image_hdus(
     if len(candidates) > 1 and not named and not chosen:
         if not all(hdus[i].header["BITPIX"] in (8, 16, 32, 64) for i in candidates):
             raise ValueError(_which(hdus, candidates, name))
-    sources = []
-    for i in candidates:
-        header = hdus[i].header
-        if not _has_celestial_axes(header):
-            # CCDData writes the WCS to the primary HDU only.
-            header = next((hdus[j].header for j in celestial if hdus[j].shape == hdus[i].shape),
-                          header)
-        label = _label(hdus, i)
-        if chosen or named or len(candidates) == 1:
-            label += f" of {name}"
-        sources.append(_from_parts(hdus[i], header, hdus, values, label, name, i, part))
-    if len(sources) > 1 and not named and not chosen and _any_same_place(sources):
-        raise ValueError(_which(hdus, candidates, name))
-    return sources
+    return candidates
+
+
+def load_image(
+    hdus: Any, i: int, values: Values, name: str, part: str | None, label: str | None = None
+) -> ImageSource:
+    """Convert one image HDU of a file to a mask source.
+
+    Parameters
+    ----------
+    hdus : `~astropy.io.fits.HDUList`
+        The file.
+    i : int
+        The index of the HDU.
+    values : Values
+        The rule that says which pixel values are inside the mask.
+    name : str
+        The name of the file for messages.
+    part : str or None
+        The number of the plane in a cube.
+    label : str or None
+        The name of the image for messages; None makes one.
+
+    Returns
+    -------
+    ImageSource
+        The mask source, an object that tests whether positions lie inside the mask.
+    """
+    label = f"{_label(hdus, i)} of {name}" if label is None else label
+    header = _header_with_wcs(hdus, i)
+    return _from_parts(hdus[i], header, hdus, values, label, name, i, part)
+
+
+def image_plane(hdus: Any, i: int, name: str, part: str | None) -> tuple[WCS, tuple[int, int]]:
+    """Return the celestial WCS of an image HDU and the shape of the image, from its header.
+
+    Parameters
+    ----------
+    hdus, i, name, part
+        As for `load_image`.
+
+    Returns
+    -------
+    wcs : `~astropy.wcs.WCS`
+        The WCS, with its ``array_shape``.
+    shape : tuple of int
+        The shape, ``(ny, nx)``.
+
+    Raises
+    ------
+    ValueError
+        If the image has no celestial WCS, or is a cube of which no plane is chosen.
+    """
+    wcs, shape = header_wcs(_header_with_wcs(hdus, i), hdus), tuple(hdus[i].shape)
+    if not wcs.has_celestial:
+        raise ValueError(f"{_label(hdus, i)} of {name} needs a celestial WCS")
+    if len(shape) > 2 and part is not None:
+        sky = {len(shape) - 1 - wcs.wcs.lng, len(shape) - 1 - wcs.wcs.lat}
+        shape = tuple(n if k in sky else 1 for k, n in enumerate(shape))
+    plane, _ = celestial_plane(wcs, shape, "mask")
+    ny, nx = (n for n in shape if n > 1) if len(shape) > 2 else shape
+    return plane, (ny, nx)
+
+
+def _header_with_wcs(hdus: Any, i: int) -> Any:
+    """Return the header of an image, or of another image of its shape if it has no WCS."""
+    header = hdus[i].header
+    if _has_celestial_axes(header):
+        return header
+    # CCDData writes the WCS to the primary HDU only.
+    return next(
+        (hdus[j].header for j in image_hdus(hdus)
+         if hdus[j].shape == hdus[i].shape and _has_celestial_axes(hdus[j].header)), header,
+    )
 
 
 def from_hdu(hdu: Any, values: Values) -> ImageSource:

@@ -175,6 +175,11 @@ class ImageSource:
         self._undefined = undefined if undefined.any() else None
         self.wcs = wcs
 
+    @property
+    def without_value(self) -> np.ndarray | None:
+        """True for pixels without a value, bool, ``(ny, nx)``; None if all have one."""
+        return self._undefined
+
     def contains(self, positions: Positions) -> np.ndarray:
         """Return whether each position lies in a pixel inside the mask, bool, ``(n,)``.
 

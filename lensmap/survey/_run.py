@@ -296,6 +296,12 @@ class SurveyRun:
                 f"{scan.n_left_out} of {scan.n_left_out + scan.n_galaxies} rows are left out",
                 CatalogWarning, "rows_left_out",
             )
+        if missing and scan.n_uncovered:
+            warn_user(
+                f"{scan.n_uncovered} of {scan.n_galaxies} galaxies lie on none of the images of "
+                "the mask, and are masked",
+                MapWarning, "uncovered", "mask",
+            )
         return scan
 
     def _efficiency(self) -> Efficiency | None:

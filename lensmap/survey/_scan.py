@@ -109,6 +109,7 @@ def scan_partition(task: ScanTask, number: int) -> dict[str, Any]:
             name: _also_sums(assignment, task.source.convention, pair)
             for name, pair in task.also.items()
         },
+        "n_uncovered": np.array(_n_uncovered(catalog, task.mask)),
     }
     if task.parts is None:
         return record | _sums_of(assignment, task.sigma_e, catalog)
@@ -158,6 +159,13 @@ def _sums_of(
             "share": weights.share,
         }
     return record
+
+
+def _n_uncovered(catalog: ShearCatalog, mask: SkyMask | None) -> int:
+    """Return the number of galaxies on none of the images of a mask of many images."""
+    if mask is None or not mask.reads_images:
+        return 0
+    return int(np.count_nonzero(mask.uncovered_sky(catalog.skycoord)))
 
 
 def _redshifts_of(catalog: ShearCatalog) -> np.ndarray:
@@ -304,6 +312,8 @@ class Scan:
         whose mean is subtracted, those of the whole. None if the calibration is all.
     n_galaxies, n_masked, n_left_out : int
         The numbers of usable galaxies, of those that the mask excludes, and of rows left out.
+    n_uncovered : int
+        The number of galaxies on none of the images of a mask of many images, which excludes them.
     facts : dict
         The convention, the kind, the frame, their origins and the survey.
 
@@ -329,7 +339,7 @@ class Scan:
         self._whole = _PixelSums(nside)
         self._sums: dict[str, _PixelSums] = {}
         self._also: dict[str, list[dict[str, np.ndarray]]] = {}
-        self.n_galaxies = self.n_masked = self.n_left_out = 0
+        self.n_galaxies = self.n_masked = self.n_left_out = self.n_uncovered = 0
         self._redshifts: np.ndarray = np.empty((2, 0))
         outside = np.zeros(3, int)
         for record in records:
@@ -338,6 +348,7 @@ class Scan:
             self.n_galaxies += int(record["n"])
             self.n_masked += int(record["n_masked"])
             self.n_left_out += int(record["n_left_out"])
+            self.n_uncovered += int(record["n_uncovered"])
             self._redshifts = _added(self._redshifts, record["redshifts"])
             for name, sums in record.get("also", {}).items():
                 self._also.setdefault(name, []).append(sums)

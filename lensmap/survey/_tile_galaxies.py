@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -67,6 +68,8 @@ class TileGalaxies:
         The sums of weight times a quantity, and of the weights of galaxies that have it, ``(ny,
         nx)`` each, by the name of the quantity: ``redshift`` and ``efficiency``, if the survey has
         them.
+    n_masked : int
+        The number of galaxies that the mask excludes.
     counts : `numpy.ndarray`
         The galaxy counts of the pixels of the survey map in the tile itself, without its margin, in
         nested order, int64, ``(n,)``.
@@ -88,6 +91,9 @@ class TileGalaxies:
         self.lattice, self._shape = lattice, lattice.shape
         frame = PixelFrame(lattice.wcs, task.source.frame)
         self._pixels = MapPixels.from_wcs(lattice.wcs, task.mask, frame)
+        if task.mask is not None and task.mask.reads_images:
+            self._pixels = replace(self._pixels, mask=None)  # galaxies are tested chunk by chunk
+        self.n_masked = 0
         self._map_pixels = HealpixPixels(task.nside)
         self.counts = np.zeros(1 << self._count_shift, np.int64)
         self.also = {
@@ -95,7 +101,7 @@ class TileGalaxies:
         }
         self.means: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.grid: ShearGrid | None = None
-        with seconds.of("bin", without="read"):
+        with seconds.of("bin", without=("read", "mask")):
             chunks = self._chunks(seconds, with_margin)
             first = next(chunks, None)
             if first is not None:
@@ -121,7 +127,23 @@ class TileGalaxies:
                 catalog = next(chunks, None)
             if catalog is None:
                 return
-            yield self._calibrated(catalog)
+            with seconds.of("mask"):
+                catalog = self._unmasked(catalog)
+            if catalog is not None:
+                yield self._calibrated(catalog)
+
+    def _unmasked(self, catalog: ShearCatalog) -> ShearCatalog | None:
+        """Leave out the galaxies that a mask of many images excludes; None if it excludes all.
+
+        They are tested at once, because galaxies in the order of the catalog would have each image
+        read again and again.
+        """
+        mask = self._task.mask
+        if mask is None or not mask.reads_images:
+            return catalog
+        masked = mask.excluded_sky(catalog.skycoord)
+        self.n_masked += int(np.count_nonzero(masked))
+        return None if masked.all() else catalog.select(~masked)
 
     def _calibrated(self, catalog: ShearCatalog) -> _Chunk:
         """Return galaxies, each calibrated by the numbers of its part, and their efficiency."""
@@ -147,6 +169,7 @@ class TileGalaxies:
         )
         if not in_parts:  # the galaxies of parts are calibrated already
             grid = grid.with_calibration(self._frozen.calibration)
+        self.n_masked += grid.n_masked
         y, x = np.nonzero(grid.count)
         whole, self.lattice = self.lattice, self.lattice.cropped(x, y, _ROOM_PIXELS)
         self._part = self.lattice.part_of(whole)

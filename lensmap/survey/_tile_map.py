@@ -206,7 +206,7 @@ class _TileMap:
         self._find_noise_peaks(layers)
         facts |= {
             "n_galaxies": int(layers.get("counts", np.zeros(1)).sum()),
-            "n_masked": self.grid.n_masked,
+            "n_masked": self.galaxies.n_masked,
             "n_pixels": len(layers["index"]),
             "shape": list(self.lattice.shape),
         }

@@ -157,7 +157,7 @@ def test_missing(tmp_path):
 
 
 def test_directory(tmp_path):
-    with pytest.raises(ValueError, match=f"cannot read the mask file '.*{tmp_path.name}'"):
+    with pytest.raises(ValueError, match=f"cannot read the mask file '.*{tmp_path.name}': it is a"):
         SkyMask(tmp_path)
 
 
