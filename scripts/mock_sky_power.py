@@ -5,6 +5,9 @@ Each sky is the map of the true convergence of `lensmap.simulate.simulate_sky` i
 is divided by what the theory predicts in the same apodized disk. The number of massive halos in a
 disk is random, and so is the power on small scales. The second result is free of this: the power of
 the halos of each disk is replaced by its mean over disks.
+
+The map has twice the resolution of the sky. In the pixels of the sky itself, power from multipoles
+above 3 nside folds back: 3 per cent more at nside, 11 per cent at 2 nside.
 """
 
 import argparse
@@ -81,7 +84,7 @@ def main():
     lmax = 2 * arguments.nside
     theory = np.zeros(lmax + 1)
     theory[2:] = convergence_power(np.arange(2.0, lmax + 1), arguments.z_source)
-    window = pixel_window(arguments.nside, lmax) ** 2
+    window = pixel_window(2 * arguments.nside, lmax) ** 2
     theory *= window
     powers = SkyPowers(
         get_cosmology(None), arguments.z_source, HaloPhysics(3e13, 2.5, 0.37, 1.0, 0.0, 0.0), lmax
@@ -96,7 +99,8 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             files = simulate_sky(
                 folder, arguments.area * u.deg**2, MockSurvey(density=0.01 / u.arcmin**2),
-                nside=arguments.nside, z_source=arguments.z_source, seed=seed, workers=1,
+                nside=arguments.nside, truth_nside=2 * arguments.nside,
+                z_source=arguments.z_source, seed=seed, workers=1,
             )
             kappa, halos = HealpixMap.read(files.kappa), QTable.read(files.halos)
         transform = SphericalTransform(kappa.pixels, kappa.index, lmax)

@@ -29,10 +29,6 @@ _FINEST_ORDER = 29
 # The values of a pixel of the true convergence are averaged over 4^2 smaller pixels.
 _SUBPIXEL_ORDERS = 2
 
-# The mean of ln r over a circle of radius R is that at R exp(-1/2); the circle has the area of a
-# small pixel.
-_CENTRAL_RADIUS = math.exp(-0.5) / math.sqrt(math.pi)
-
 # The numbers of the streams of random numbers of each cell.
 STAR_STREAM, GALAXY_STREAM = 2, 3
 
@@ -62,13 +58,14 @@ class SkyLensing:
         """Return the halos whose compact part reaches a HEALPix pixel."""
         return halos_near(self.halos, pixels, index, self.reach)
 
-    def kappa(self, points: SortedPoints, halos: SkyHalos, min_radius: float) -> np.ndarray:
-        """Return the convergence at points; within ``min_radius`` (radians) of halos, that there.
+    def kappa(self, points: SortedPoints, halos: SkyHalos, circle: float) -> np.ndarray:
+        """Return the convergence at points, that of halos averaged over circles around them.
 
-        ``halos`` are those that `near` returns for a pixel with all points.
+        ``halos`` are those that `near` returns for a pixel with all points, and ``circle`` is the
+        radius of the circles in radians.
         """
         kappa = self.smooth.kappa(points.lon, points.lat)
-        add_compact_lensing(points, halos, self.profiles, kappa, min_radius=min_radius)
+        add_compact_lensing(points, halos, self.profiles, kappa, circle=circle)
         return kappa
 
     def kappa_and_shear(
@@ -219,6 +216,6 @@ def true_kappa_of_cell(task: SkyTask, cell: int) -> tuple[np.ndarray, np.ndarray
         fine << (2 * (_FINEST_ORDER - small.order)), *small.centers(fine)
     )
     kappa = task.lensing.kappa(
-        points, task.lensing.near(CELLS, cell), _CENTRAL_RADIUS * math.sqrt(small.area)
+        points, task.lensing.near(CELLS, cell), math.sqrt(small.area / math.pi)
     )
     return index, kappa.reshape(-1, n).mean(axis=1).astype(np.float32)

@@ -26,6 +26,14 @@ _PIXEL_RADIUS = 1.05
 
 _SMALL_PIXEL_ORDERS = 2
 
+# The convergence of a halo is averaged over circles whose centers are within this number of their
+# radii from the halo. Farther away, the convergence at the center of a circle is its mean to 2 per
+# cent where it falls as the square of the distance.
+_AVERAGED_RADII = 6.0
+
+# The nodes of the average: rings of equal area, and directions on half of a ring.
+_N_RINGS, _N_DIRECTIONS = 8, 12
+
 
 class SortedPoints:
     """Positions on the sphere that can be looked up by distance from a center.
@@ -113,7 +121,7 @@ def add_compact_lensing(
     profiles: DividedProfiles,
     kappa: np.ndarray,
     gamma: np.ndarray | None = None,
-    min_radius: float = 0.0,
+    circle: float = 0.0,
 ) -> None:
     """Add the compact parts of halos to the convergence and the shear at positions.
 
@@ -130,8 +138,11 @@ def add_compact_lensing(
     gamma : `numpy.ndarray` or None
         The shear in the celestial basis, complex, ``(n,)``, to which that of the halos is added.
         None if it is not needed.
-    min_radius : float
-        Points closer to the center of a halo have the lensing at this radius, radians.
+    circle : float
+        The convergence is the mean over a circle of this radius around each point, radians. The
+        sum over points of a grid, one to each area of the circle, is then the mass of the halo
+        wherever its center lies among them. 0 is the convergence at the point itself. The shear is
+        always that at the point.
     """
     compact = profiles.compact(halos.weight, halos.scale, halos.tau)
     centers = unit_vectors(halos.lon, halos.lat)
@@ -147,9 +158,13 @@ def add_compact_lensing(
         if len(inside) == 0:
             continue
         rows, squared = rows[inside], squared[inside]
-        theta = np.maximum(np.sqrt(squared), min_radius)
+        theta = np.sqrt(squared)
         lensing = profiles.compact_lensing(compact.values[i], theta)
         kappa[rows] += lensing.real
+        near = np.flatnonzero(theta < _AVERAGED_RADII * circle)
+        if len(near):
+            mean = _mean_over_circles(profiles, compact.values[i].real, theta[near], circle)
+            kappa[rows[near]] += mean - lensing.real[near]
         if gamma is None:
             continue
         x, y, z = x[inside], y[inside], z[inside]
@@ -160,6 +175,37 @@ def add_compact_lensing(
         size = np.maximum(direction.real**2 + direction.imag**2, 1e-60)
         # The shear is tangential: minus the direction to the halo, as a spin-2 number.
         gamma[rows] -= lensing.imag * direction**2 / size
+
+
+def _mean_over_circles(
+    profiles: DividedProfiles, values: np.ndarray, theta: np.ndarray, circle: float
+) -> np.ndarray:
+    """Return the convergence of one profile, averaged over circles.
+
+    Parameters
+    ----------
+    profiles : DividedProfiles
+        The profiles.
+    values : `numpy.ndarray`
+        The convergence of the halo, ``(n_radii,)``.
+    theta : `numpy.ndarray`
+        The distances of the centers of the circles from the halo, radians, ``(n,)``.
+    circle : float
+        The radius of the circles, radians.
+
+    Returns
+    -------
+    `numpy.ndarray`
+        The means, ``(n,)``.
+    """
+    # Each node has the mean of ln r over its ring, so that the cusp of a halo keeps its mass.
+    edge = np.arange(_N_RINGS + 1) / _N_RINGS
+    integral = edge * np.log(np.maximum(edge, 1e-300)) - edge
+    ring = circle * np.exp(0.5 * _N_RINGS * np.diff(integral))[:, np.newaxis]
+    cosine = np.cos(np.pi * (np.arange(_N_DIRECTIONS) + 0.5) / _N_DIRECTIONS)
+    center = theta[:, np.newaxis, np.newaxis]
+    squared = center**2 + ring**2 + 2 * center * ring * cosine
+    return profiles.compact_lensing(values, np.sqrt(squared)).mean(axis=(1, 2))
 
 
 def halos_near(

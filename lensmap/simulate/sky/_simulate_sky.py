@@ -56,7 +56,7 @@ _KIND = "mock sky"
 _SCHEMA = 1
 
 # Increased whenever the same settings give different numbers.
-_ALGORITHM = 1
+_ALGORITHM = 2
 
 #: With fewer pixels, the smooth parts of halos would be wider than their compensation.
 MIN_NSIDE = 256

@@ -73,7 +73,7 @@ def test_shear_is_tangential(center, direction):
     assert gamma[0] == pytest.approx(-expected.imag * np.exp(2j * angle), rel=1e-5)
 
 
-def test_sum_of_halos_and_smallest_radius():
+def test_sum_of_halos():
     profiles = DividedProfiles(np.radians(2 / 60))
     points = sorted_points([10.0, 10.02], [0.0, 0.01])
     pair, kappa = halos_at([10.0, 10.01], [0.005, 0.0]), np.full(2, 0.5)
@@ -82,14 +82,30 @@ def test_sum_of_halos_and_smallest_radius():
         add_compact_lensing(points, pair.select(np.array([i])), profiles, single)
     add_compact_lensing(points, pair, profiles, kappa)
     assert np.allclose(kappa - 0.5, single)
-    inner, outer = np.zeros(2), np.zeros(2)
-    at_center = halos_at(points.lon[0], points.lat[0])
-    add_compact_lensing(points, at_center, profiles, inner)
-    add_compact_lensing(points, at_center, profiles, outer, min_radius=np.radians(0.1 / 60))
-    values = profiles.compact(at_center.weight, at_center.scale, at_center.tau).values[0]
-    expected = profiles.compact_lensing(values, np.radians([0.1 / 60])).real
-    assert outer[0] == pytest.approx(expected[0]) and inner[0] > outer[0]
-    assert inner[1] == outer[1]
+
+
+def test_mean_over_a_circle():
+    profiles = DividedProfiles(np.radians(2 / 60))
+    rng = np.random.default_rng(4)
+    halo = halos_at(10.0, 0.0)
+    circle = np.radians(0.4 / 60)
+    # The circle around the halo, one next to it, one off the halo, and one far away.
+    for distance, rel in ((0, 0.02), (0.3, 0.02), (1.0, 0.02), (3.5, 0.05)):
+        point = sorted_points([10.0 + distance / 60], [0.0])
+        mean, shear = np.zeros(1), np.zeros(1, complex)
+        add_compact_lensing(point, halo, profiles, mean, shear, circle=circle)
+        at_point, shear_at_point = np.zeros(1), np.zeros(1, complex)
+        add_compact_lensing(point, halo, profiles, at_point, shear_at_point)
+        radius, angle = np.degrees(circle) * np.sqrt(rng.random(20000)), rng.uniform(0, 2 * np.pi, 20000)
+        inside = sorted_points(
+            point.lon + radius * np.cos(angle), point.lat + radius * np.sin(angle)
+        )
+        values = np.zeros(20000)
+        add_compact_lensing(inside, halo, profiles, values)
+        assert mean[0] == pytest.approx(values.mean(), rel=rel)
+        assert shear[0] == shear_at_point[0]
+        if distance == 0:
+            assert mean[0] < 0.8 * at_point[0]
 
 
 @pytest.mark.parametrize("index", [0, 4095, 21000, 49151])
