@@ -2,6 +2,7 @@
 """What every test may use."""
 
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from hypothesis import HealthCheck, Phase, settings
 
 # The rotation of the Earth comes with astropy: a test must not fetch newer tables.
 iers.conf.auto_download = False
+
+# The variable with which coverage (``patch = subprocess``) begins in a new interpreter.
+_COVERAGE_OF_PROCESSES = "COVERAGE_PROCESS_CONFIG"
 
 # No deadline: a law is right or wrong, and the time that a shared machine takes says nothing.
 settings.register_profile("dev", deadline=None)
@@ -30,10 +34,30 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.ge
 
 
 def pytest_collection_modifyitems(items):
-    """Leave slow tests out of the coverage: they look at numbers, not at lines."""
+    """Leave slow tests out of the coverage, and give files with many of them to workers first.
+
+    Slow tests look at numbers, not at lines. A file stays on one worker (``--dist=loadfile``), so
+    that a long one at the end would leave the other workers without work.
+    """
+    n_slow = Counter()
     for item in items:
         if item.get_closest_marker("slow"):
             item.add_marker(pytest.mark.no_cover)
+            n_slow[item.path] += 1
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: -n_slow[item.path])
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Leave the processes that slow tests start out of the coverage, too."""
+    is_slow = item.get_closest_marker("slow") is not None
+    coverage = os.environ.pop(_COVERAGE_OF_PROCESSES, None) if is_slow else None
+    try:
+        return (yield)
+    finally:
+        if coverage is not None:
+            os.environ[_COVERAGE_OF_PROCESSES] = coverage
 
 
 @pytest.fixture(scope="session")

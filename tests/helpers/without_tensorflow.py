@@ -3,25 +3,34 @@
 
 Everything but networks works without them. Tests that need a network are skipped: they raise the
 ImportError that names the missing package. Any other failure is one.
+
+The script is also the plugin of pytest that does so, which workers of pytest-xdist load.
 """
 
+import os
 import sys
+from pathlib import Path
 
 import pytest
 
 BLOCKED = ("tensorflow", "keras")
 
 
-class WithoutNetworks:
-    """Skip the tests that raise lensmap's error about the missing package."""
+def pytest_configure():
+    """Block the packages: None in their place makes an import fail."""
+    sys.modules.update(dict.fromkeys(BLOCKED))
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_setup(self):
-        return (yield from _skip_networks())
 
-    @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_call(self):
-        return (yield from _skip_networks())
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup():
+    """Skip a test whose fixtures need a network."""
+    return (yield from _skip_networks())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call():
+    """Skip a test that needs a network."""
+    return (yield from _skip_networks())
 
 
 def _skip_networks():
@@ -34,5 +43,8 @@ def _skip_networks():
 
 
 if __name__ == "__main__":
-    sys.modules.update(dict.fromkeys(BLOCKED))  # None there makes an import fail
-    sys.exit(pytest.main(sys.argv[1:], plugins=[WithoutNetworks()]))
+    here = Path(__file__).resolve()
+    # Workers find the plugin there, too.
+    paths = [str(here.parent), os.environ.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    sys.exit(pytest.main(["-p", here.stem, *sys.argv[1:]]))
