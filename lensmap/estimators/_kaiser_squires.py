@@ -1,6 +1,7 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`KaiserSquires`: the linear inversion of shear in Fourier space."""
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
@@ -288,6 +289,27 @@ class KaiserSquires(Estimator):
             unsupported=state.support.unsupported | empty[:ny, :nx]
         )
         return state._replace(empty=empty, support=support)
+
+    def noise(
+        self, grid: ShearGrid, state: _State, rng: np.random.Generator
+    ) -> Iterable[np.ndarray]:
+        """Return one realization of the error of the map.
+
+        Parameters
+        ----------
+        grid, state, rng
+            As for `Estimator.noise`.
+
+        Returns
+        -------
+        iterable of `numpy.ndarray`
+            The E-mode and the B-mode. With ``fill_iterations``, the E-mode alone: only E-modes are
+            continued into holes and beyond the edges, so that the B-mode has less noise there.
+        """
+        inversion = self.invert(grid, state)
+        if self.fill_iterations or inversion.kappa_b is None:
+            return [inversion.kappa]
+        return [inversion.kappa, inversion.kappa_b]
 
     def invert(self, grid: ShearGrid, state: _State) -> Inversion:
         """Smooth the shear of a grid, and invert it to the convergence.

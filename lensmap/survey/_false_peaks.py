@@ -209,13 +209,12 @@ class SurveyFalsePeaks:
             return
         self._n_maps = record.n_maps
         ratio = self._sign * record.ratio.astype(float)
-        ratio = snr_in_other_noise(ratio, record.n_in_error)
         if self._by == "kappa":
             # Where tiles are blended, the map has the error of the blend.
             heights = ratio * kappa.uncertainty.array[record.y, record.x]
             self._complete_above = max(self._complete_above, record.min_kappa)
         else:
-            heights = ratio
+            heights = snr_in_other_noise(ratio, record.n_in_error)
         kept = (self._sign * record.ratio > 0) & (record.in_kappa == (self._by == "kappa"))
         with np.errstate(invalid="ignore"):
             kept &= ~kappa.mask[record.y, record.x] & (heights > self._threshold)

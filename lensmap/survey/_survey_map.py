@@ -311,8 +311,8 @@ class SurveyMap:
             from random rotations, ``n_false`` is the expected number of false peaks in the whole
             survey that are at least as high, and ``meta`` has the number above the threshold,
             ``n_false``, its standard error ``n_false_err`` and ``n_noise_maps``: the mean number of
-            peaks in ten noise maps, which were found in each tile when it was mapped, by the same
-            rules. Otherwise ``meta["n_false_unknown"]`` is the reason why it is not known.
+            peaks in up to ten noise maps, which were found in each tile when it was mapped, by the
+            same rules. Otherwise ``meta["n_false_unknown"]`` is the reason why it is not known.
 
         Raises
         ------

@@ -243,3 +243,28 @@ def test_tiles_of_a_survey_are_filled():
     assert KaiserSquires(fill_iterations=3).for_tiles().fill_iterations == 3
     assert KaiserSquires(padding=1.1).for_tiles().padding == 1.1
     assert KaiserSquires(padding=2).for_tiles().padding == 1.25
+
+
+def test_error_is_that_of_the_e_mode_where_it_is_continued():
+    """Near edges, filled maps have more noise in E than in B, and the error is that of E."""
+    wcs = tangent_wcs(CENTER, (64, 64), 1.0)
+    rng = np.random.default_rng(3)
+    n = 40_000
+    sky = uniform_sky(CENTER, 0.4, n, rng)
+
+    def noise():
+        e1, e2 = 0.3 * rng.standard_normal((2, n))
+        return shear_catalog({"ra": sky.ra.deg, "dec": sky.dec.deg, "e1": e1, "e2": e2})
+
+    filled = KaiserSquires(
+        smoothing="3arcmin", fill_iterations=10, uncertainty="rotations", n_realizations=30
+    )
+    error = filled.reconstruct(noise(), wcs).uncertainty.array
+    plain = filled.replace(uncertainty=None)
+    maps = [plain.reconstruct(noise(), wcs) for _ in range(30)]  # other noise of the same galaxies
+    e, b = (np.sqrt(np.mean([np.square(one) for one in planes], axis=0)) for planes in (
+        [one.data for one in maps], [one.kappa_b for one in maps]))
+    near = ~maps[0].mask & (error > 1.3 * np.median(error[~maps[0].mask]))
+    assert near.sum() > 50
+    assert np.mean(e[near]) > 1.2 * np.mean(b[near])
+    assert np.mean(error[near]) == pytest.approx(np.mean(e[near]), rel=0.12)

@@ -33,7 +33,7 @@ def analyzed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("analyzed")
     return map_survey(
         HatsCatalog(write_survey(folder / "hats", columns)),
-        KaiserSquires(smoothing=6 * u.arcmin, uncertainty="rotations", n_realizations=4),
+        KaiserSquires(smoothing=6 * u.arcmin, uncertainty="rotations", n_realizations=6),
         folder / "survey", also_map=("psf_e1,psf_e2", "other_e1,other_e2"), nside=1024,
         pixel_scale=3 * u.arcmin, tile_order=5, margin=0.8 * u.deg, workers=1, large_scales=False,
     )

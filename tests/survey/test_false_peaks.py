@@ -166,7 +166,7 @@ def test_false_peaks_of_independent_noise_surveys(tmp_path):
     columns = galaxies(side=7.0, density=0.4)
     rng = np.random.default_rng(11)
     options = {
-        "pixel_scale": 4 * u.arcmin, "nside": 512, "tile_order": 4, "margin": 1.2 * u.deg,
+        "pixel_scale": 4 * u.arcmin, "nside": 512, "tile_order": 3, "margin": 1.2 * u.deg,
         "workers": 1, "large_scales": False,
     }
     ks = KaiserSquires(smoothing=6 * u.arcmin)
@@ -189,6 +189,13 @@ def test_false_peaks_of_independent_noise_surveys(tmp_path):
                   for one in maps[1:] for troughs in (False, True))
     assert n_found > 30 and expected[0]["n_noise_maps"] == 10
     assert abs(n_found - 3 * n_expected) < 3 * np.hypot(np.sqrt(n_found), 3 * error)
+    # Near edges, where the shear is continued, the error is that of the E-mode as well.
+    layers = [{name: np.concatenate([block.layers[name] for block in one.blocks()])
+               for name in ("kappa", "edge")} for one in maps]
+    error_map = np.concatenate([block.layers["error"] for block in maps[0].blocks()])
+    for zone in (layers[0]["edge"] < 0.25, layers[0]["edge"] >= 0.25):
+        pull = [one["kappa"][zone] / error_map[zone] for one in layers[1:]]
+        assert np.sqrt(np.nanmean(np.square(pull))) == pytest.approx(1, abs=0.12)
     # The observed noise is another draw, too; its signal-to-noise ratio has the same law.
     own = [maps[0].find_peaks(3.0, troughs=troughs) for troughs in (False, True)]
     n_own, n_false = sum(map(len, own)), sum(one.meta["n_false"] for one in own)

@@ -247,7 +247,7 @@ BAD = [
     (blank, "field", r"7 of \d+ galaxies in no part: leave these galaxies out by where"),
     (tiny, "field", r"parts of at least 1000 galaxies each, not 1 of 2 with fewer: Tiny \(9\)"),
     (None, "redshift", "one of lensmap's own columns"),
-    (None, "feild", "calibrate_by must name columns of the catalog"),
+    (None, "fild", "calibrate_by must name columns of the catalog"),
     (None, "psf_e1", "must be a column of names or whole numbers"),
     (None, {"a": CircleSkyRegion(SkyCoord(40, 30, unit="deg"), 0.5 * u.deg)},
      r"\d+ of \d+ galaxies in no part: mask these galaxies, or change the regions"),
