@@ -1,5 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""10 million galaxies onto 1024 x 1024 pixels, in parts, for several kinds of WCS."""
+"""10 million galaxies onto 1024 x 1024 pixels, in parts, for several kinds of WCS.
+
+Public packages that do something like it are timed in the same run if they are installed.
+"""
 
 import dataclasses
 
@@ -38,6 +41,25 @@ def image_wcs(kind):
     return wcs
 
 
+def peers(catalog):
+    """Print the times of public packages that are installed: projection and binned means."""
+    try:
+        from lenspack.geometry.projections.gnom import radec2xy
+        from lenspack.utils import bin2d
+    except ImportError:
+        print("lenspack is not installed")
+        return
+
+    def binned():
+        x, y = radec2xy(10, 45, catalog.ra, catalog.dec)
+        half = np.radians(0.5 * SIDE)
+        bin2d(x, y, npix=1024, v=[catalog.e1, catalog.e2], w=catalog.weight,
+              extent=(-half, half, -half, half))
+
+    report("lenspack: radec2xy and bin2d, without the rotation of the ellipticities",
+           timed(binned, 3))
+
+
 def main():
     """Print the table."""
     say_machine()
@@ -53,6 +75,7 @@ def main():
     report("ShearGrid.from_catalog, TAN, cloud-in-cell",
            timed(lambda: ShearGrid.from_catalog(catalog, wcs, scheme="cloud-in-cell"), 3),
            floor=floor)
+    peers(catalog)
     print("\nthe parts (one core each, TAN, whole catalog)")
     frame = PixelFrame(wcs)
     report("wcslib", timed(lambda: frame.positions(catalog.ra, catalog.dec), 3))
