@@ -7,7 +7,7 @@ import tomllib
 from pathlib import Path
 
 from lensmap.cli._messages import OptionError
-from lensmap.utils import atomic_write
+from lensmap.utils import atomic_write, missing_file
 
 __all__ = ["config_words", "long_option", "read_config", "toml_settings", "write_config"]
 
@@ -39,7 +39,7 @@ def read_config(command, path):
         type that its option does not take.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"--config: there is no file {str(path)!r}")
+        raise missing_file(path, "--config", "--config: there is no file {!r}")
     try:
         content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:

@@ -8,7 +8,7 @@ from lensmap.cli._field_options import distribution_name, refuse_options
 from lensmap.cli._file_types import InputFile
 from lensmap.cli._messages import OptionError
 from lensmap.cli._options import angle, count, position
-from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix, reading
+from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, has_suffix, missing_file, reading
 
 __all__ = ["add_input_arguments", "move_field", "read_any_field", "read_field_of"]
 
@@ -81,7 +81,7 @@ def read_field_of(path):
     """Read the `lensmap.simulate.LensingField` in a file that defines its own pixel scale."""
     path = Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r}")
+        raise missing_file(path)
     return _read_ours(path) if _is_ours(path) else _read_foreign(path)
 
 

@@ -18,7 +18,7 @@ from lensmap.cli._file_types import (
     ReportFile,
 )
 from lensmap.cli._messages import OptionError
-from lensmap.utils import ParameterError, atomic_writes
+from lensmap.utils import ParameterError, atomic_writes, check_no_address
 
 __all__ = [
     "check_files",
@@ -67,6 +67,7 @@ def check_files(arguments, options, outputs=None):
                     "output_is_input",
                 )
     for i, (name, path) in enumerate(written):
+        _check_no_address(name, path, options[name])
         _check_name(name, path, options[name])
         for other, earlier in written[:i]:
             if _is_same(path, earlier):
@@ -83,9 +84,18 @@ def check_files(arguments, options, outputs=None):
 def _check_inputs(inputs, options):
     for name, path in inputs:
         if isinstance(path, InputFile) and not Path(path.file).exists():
+            _check_no_address(name, path, options[name])
             raise OptionError(
                 name, f"{options[name]}: there is no file {str(path)!r}", "not_found"
             )
+
+
+def _check_no_address(name, path, option):
+    """Raise an OptionError if a path is the address of an object store or of a web page."""
+    try:
+        check_no_address(path, option)
+    except ParameterError as error:
+        raise OptionError(name, str(error), "not_found") from None
 
 
 def check_new_files(paths, name, option, *, overwrite):

@@ -28,6 +28,7 @@ from lensmap.utils import (
     has_suffix,
     header_wcs,
     import_optional,
+    missing_file,
 )
 
 __all__ = ["as_path_and_part", "read_file", "read_hdus", "read_table_hdu"]
@@ -100,7 +101,7 @@ def read_file(
     if path.is_dir() or has_wildcard(name):
         return [MosaicSource(expand_images([name]), values)]
     if not path.exists():
-        raise FileNotFoundError(f"the mask file {str(path)!r} does not exist")
+        raise missing_file(name, "mask", "the mask file {!r} does not exist")
     try:
         return _read_existing(path, part, values, image)
     except (ImportError, MemoryError):

@@ -18,6 +18,7 @@ from lensmap.utils import (
     ParameterTypeError,
     check_choice,
     import_optional,
+    missing_file,
     reading,
 )
 
@@ -174,7 +175,7 @@ def _of_healpix_map(healsparse, kappa, quantity):
 def _of_file(healsparse, path, quantity):
     """Return the map of a HealSparse file, read at the resolution of the figure."""
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r}: check the path")
+        raise missing_file(path, text="there is no file {!r}: check the path")
     with reading(path, "map"):
         try:
             coverage = healsparse.HealSparseCoverage.read(str(path))

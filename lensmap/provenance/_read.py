@@ -14,6 +14,7 @@ from lensmap.utils import (
     PROVENANCE_CARD,
     has_suffix,
     import_optional,
+    missing_file,
     reading,
 )
 
@@ -63,7 +64,7 @@ def read_provenance(path: PathLike) -> dict[str, Any]:
     ['date', 'lensmap', 'schema', 'versions']
     """
     if not Path(path).exists():
-        raise FileNotFoundError(f"there is no file {str(path)!r}: check the path")
+        raise missing_file(path, text="there is no file {!r}: check the path")
     read = _reader_of(path)
     if read is None:
         return {}

@@ -24,6 +24,7 @@ from lensmap.utils import (
     folder_digest,
     is_sealed,
     list_names,
+    missing_file,
     package_versions,
     visible_files,
 )
@@ -84,7 +85,7 @@ def verify(path: PathLike, *, inputs: PathLike | Iterable[PathLike] = ()) -> Ver
     """
     path = Path(path)
     if not path.exists():
-        raise FileNotFoundError(f"there is no file or folder {str(path)!r}: check the path")
+        raise missing_file(path, text="there is no file or folder {!r}: check the path")
     folders = [inputs] if isinstance(inputs, (str, os.PathLike)) else list(inputs)
     work = _Work([Path(folder) for folder in folders])
     record = work.check_folder(path) if path.is_dir() else work.check_product(path)

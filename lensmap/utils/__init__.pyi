@@ -10,6 +10,7 @@ from ._exceptions import (
 from ._validation import check_angle, check_choice, check_count, check_number
 
 # For other packages of lensmap; not public.
+from ._addresses import check_no_address as check_no_address, missing_file as missing_file
 from ._celestial import (
     celestial_frame as celestial_frame,
     celestial_plane as celestial_plane,
@@ -38,6 +39,7 @@ from ._exceptions import (
     OtherSettingsError as OtherSettingsError,
     OutputExistsError as OutputExistsError,
     RunError as RunError,
+    named_parameter as named_parameter,
 )
 from ._exceptions import warn_user as warn_user, without_warnings as without_warnings
 from ._files import (

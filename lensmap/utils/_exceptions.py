@@ -127,6 +127,25 @@ class ParameterError(ValueError):
         return {"code": self.code, "parameter": self.parameter, "message": str(self)}
 
 
+@contextmanager
+def named_parameter(name, new_name):
+    """Raise errors about a parameter of an inner function about one of the caller instead.
+
+    Parameters
+    ----------
+    name, new_name : str
+        The parameter in the errors of the block, and the one that names the same thing outside.
+    """
+    try:
+        yield
+    except ParameterError as error:
+        if error.parameter != name:
+            raise
+        raise type(error)(
+            new_name, error.allowed, error.found, error.remedy, verb=error.verb
+        ) from error
+
+
 class ParameterTypeError(ParameterError, TypeError):
     """An error about a parameter of the wrong type; also a `TypeError`."""
 

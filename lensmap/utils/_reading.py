@@ -10,6 +10,7 @@ from typing import Any
 
 from astropy.wcs import WcsError
 
+from lensmap.utils._addresses import check_no_address
 from lensmap.utils._exceptions import LensmapWarning, warn_user
 from lensmap.utils._text import list_names
 
@@ -63,8 +64,10 @@ def reading(
     Raises
     ------
     ValueError
-        If the block raises an error about the content of the file.
+        If the block raises an error about the content of the file, or if the file is an address of
+        an object store or a web page.
     """
+    check_no_address(str(path))
     name = repr(str(path))
     try:
         if Path(str(path)).is_dir():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import weakref
 from collections.abc import Callable, Collection, Mapping, Sequence
 from os import PathLike
@@ -12,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from lensmap import __version__
-from lensmap.utils._exceptions import LensmapWarning, ParameterError, warn_user
+from lensmap.utils._addresses import check_no_address
+from lensmap.utils._exceptions import LensmapWarning, warn_user
 from lensmap.utils._folder_lock import FolderLock
 from lensmap.utils._leftovers import remove_leftovers
 from lensmap.utils._provenance import RUN_RECORD
@@ -66,6 +68,10 @@ class RunFolder:
         The advice in error messages about other settings or another algorithm.
     version : str
         The version of lensmap.
+    discard : callable or None
+        A function of the folder that removes further results, such as folders, if ``overwrite`` is
+        True. It is called before the settings of the earlier run are removed, so that results are
+        never beside the settings of another run. None removes nothing else.
 
     Attributes
     ----------
@@ -75,6 +81,8 @@ class RunFolder:
         The settings as plain values, including the additions of earlier runs.
     version : str
         The version of lensmap that created the folder.
+    is_new : bool
+        Whether this call began the run.
 
     Raises
     ------
@@ -107,7 +115,9 @@ class RunFolder:
         overwrite: bool = False,
         remedy: str = "use another folder",
         version: str = __version__,
+        discard: Callable[[Path], object] | None = None,
     ) -> None:
+        self._discard, self.is_new = discard, False
         self._kind, self._products, self._algorithm = kind, tuple(products), algorithm
         self._open_settings = {*addable, *fillable}
         requested = json.loads(json.dumps(to_plain(settings)))
@@ -154,7 +164,7 @@ class RunFolder:
         """
         self = cls.__new__(cls)
         self.path, self._kind = _check_path(path), kind
-        self._lock, self._open_settings = None, set()
+        self._lock, self._open_settings, self.is_new = None, set(), False
         self._file = SettingsFile(self.path, kind, schema)
         stored = self._file.read()
         if stored is None:
@@ -193,6 +203,7 @@ class RunFolder:
         stored = self._file.read()
         if stored is None:
             self._check_empty()
+            self.is_new = True
             self._file.write(requested, self.version)
             self.settings = requested
             return
@@ -222,15 +233,32 @@ class RunFolder:
     def _clear(self):
         """Remove the results and the settings of an earlier run of the same kind."""
         stored = self._file.read()
+        if stored is not None:
+            self._file.check_kind(stored)
+        if self._discard is not None:
+            self._discard(self.path)
         if stored is None:
             return
-        self._file.check_kind(stored)
         patterns = (*self._products, _ALL_RECORDS, f"{_DATA}/*.json")
         items = [path for pattern in patterns for path in self.path.glob(pattern)
                  if path.suffix != ".npz" or path.stem.isdecimal()]
         # The settings are removed last, because items without settings would be an error.
         for path in (*items, self._file.path):
             path.unlink()
+
+    def abandon(self) -> None:
+        """Remove the settings and records of a run that failed at its very beginning, and close it.
+
+        The folder of an earlier run is not changed: only the call that began a run abandons it.
+        Without this, the same folder would refuse the corrected settings of the next call.
+        """
+        if self._lock is None or not self.is_new:
+            return
+        shutil.rmtree(self.path / _DATA, ignore_errors=True)
+        self._file.path.unlink(missing_ok=True)
+        self.close()
+        if not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def _remove_leftovers(self):
         folders = {(self.path / pattern).parent for pattern in self._products}
@@ -513,11 +541,7 @@ class RunFolder:
 
 
 def _check_path(path):
-    if "://" in str(path):
-        raise ParameterError(
-            "folder", "on a local or network file system", repr(str(path)),
-            "use a local folder, and copy the results afterwards",
-        )
+    check_no_address(path, "folder")
     path = Path(path)
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(

@@ -14,7 +14,7 @@ from astropy.wcs import WCS
 from lensmap.cosmology import check_z_source, get_cosmology
 from lensmap.simulate import LensingField
 from lensmap.typing import CosmologyLike, PathLike, RedshiftLike, RNGLike
-from lensmap.utils import ParameterError, as_generator
+from lensmap.utils import ParameterError, as_generator, missing_file
 from lensmap.validation._seeds import seed_sequence
 
 __all__ = ["GivenFields"]
@@ -61,8 +61,8 @@ class GivenFields:
             raise ParameterError("paths", "at least one file", verb="name")
         missing = [path for path in paths if not path.is_file()]
         if missing:
-            raise FileNotFoundError(
-                f"there is no file {str(missing[0])!r}, which is one of 'paths'"
+            raise missing_file(
+                missing[0], "paths", "there is no file {!r}, which is one of 'paths'"
             )
         check_z_source(self.z_source)
         object.__setattr__(self, "paths", paths)

@@ -62,6 +62,12 @@ def test_what_is_fine(folder):
          "the catalog: there is no file 'no.fits'"),
         ({"mask": [InputFile("cat.fits"), InputFile("no.reg")]}, "not_found",
          "--mask: there is no file 'no.reg'"),
+        ({"catalog": InputFile("s3://survey/cat.fits")}, "not_found",
+         "the catalog must be on a local or network file system, not 's3://survey/cat.fits': "
+         "object stores and web addresses are neither read nor written: use a local copy"),
+        ({"mask": [InputFile("https://x.org/a.reg")]}, "not_found", "--mask must be on a local"),
+        ({"output": OutputFolder("gs://survey/map")}, "not_found", "--output must be on a local"),
+        ({"json": report_file("s3://survey/a.json")}, "not_found", "--json must be on a local"),
         ({"output": OutputFile("cat.fits")}, "file_exists",
          "--output: the file 'cat.fits' exists; --overwrite replaces it"),
         ({"output": OutputFile("sub")}, "not_a_file", "'sub' is a directory"),

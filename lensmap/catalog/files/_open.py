@@ -14,7 +14,13 @@ from astropy.utils.data import get_readable_fileobj
 from astropy.utils.exceptions import AstropyDeprecationWarning
 
 from lensmap.catalog.files._source import TableSource
-from lensmap.utils import FITS_SUFFIXES, HDF5_SUFFIXES, ParameterError, printable
+from lensmap.utils import (
+    FITS_SUFFIXES,
+    HDF5_SUFFIXES,
+    ParameterError,
+    missing_file,
+    printable,
+)
 
 if TYPE_CHECKING:
     from lensmap.typing import PathLike
@@ -199,7 +205,7 @@ def _whole(name: str, format: str | None, kwargs: dict[str, Any]) -> TableSource
 def _errors_that_name(path: PathLike, kwargs: dict[str, Any]) -> Iterator[None]:
     """Convert the errors of parsers to errors that name the file."""
     if not Path(path).exists():
-        raise FileNotFoundError(f"there is no file {str(path)!r}")
+        raise missing_file(path)
     if Path(path).is_dir():
         raise IsADirectoryError(f"{str(path)!r} is a directory, not a table")
     try:

@@ -25,6 +25,7 @@ from lensmap.utils import (
     check_plain_hdf5,
     has_suffix,
     import_optional,
+    missing_file,
     printable,
     reading,
     recorded_hdf5_file,
@@ -51,7 +52,7 @@ __all__ = [
 def require_file(path: PathLike) -> None:
     """Raise FileNotFoundError if a path is not an existing file."""
     if not Path(path).is_file():
-        raise FileNotFoundError(f"there is no file {str(path)!r}")
+        raise missing_file(path)
 
 
 def field_format(path: PathLike) -> Literal["fits", "hdf5"]:
