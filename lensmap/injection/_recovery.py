@@ -330,8 +330,8 @@ class _Trial:
     @cached_property
     def settings(self) -> dict:
         """The settings of the injection-and-recovery test, strings and numbers keyed by name."""
-        z_source = self.injector.z_source
-        return {
+        z_source, content = self.injector.z_source, self.estimator.digest()
+        return ({} if content is None else {"weights_or_code_sha256": content}) | {
             "m200c": self.masses.to_value(u.solMass).tolist(),
             "redshift": self.redshifts.tolist(),
             "z_source": z_source if isinstance(z_source, float) else repr(z_source),

@@ -6,6 +6,7 @@ import json
 from dataclasses import fields, is_dataclass
 
 from lensmap.cosmology import SourceRedshifts
+from lensmap.estimators import Estimator
 from lensmap.utils import to_plain
 from lensmap.validation._given_fields import GivenFields
 
@@ -95,7 +96,8 @@ def estimator_facts(estimator):
         ``repr``, shortened if it is long; ``linear``, whether the map is linear in the
         ellipticities; and ``sha256``, a digest of all parameters. If the parameters cannot be
         converted to plain values, ``sha256`` is None and ``repr`` is the name of the class, since
-        the full repr may contain memory addresses.
+        the full repr may contain memory addresses. ``weights_or_code_sha256`` is the result of
+        `lensmap.estimators.Estimator.digest`, if it is not None.
     """
     linear = bool(getattr(estimator, "linear", False))
     parameters = None
@@ -108,7 +110,9 @@ def estimator_facts(estimator):
         text = repr(estimator)
     text = _shortened(text, estimator)
     digest = None if parameters is None else _digest(parameters)
-    return {"repr": text, "linear": linear, "sha256": digest}
+    facts = {"repr": text, "linear": linear, "sha256": digest}
+    content = estimator.digest() if isinstance(estimator, Estimator) else None
+    return facts if content is None else {**facts, "weights_or_code_sha256": content}
 
 
 def _shortened(text, estimator):

@@ -128,6 +128,14 @@ def test_false_positives_are_those_of_noise():
     )
 
 
+def test_other_weights_of_the_estimator_are_refused(tmp_path, monkeypatch):
+    """Networks keep their name when the file of their weights is replaced."""
+    _recover([2e14], 1, folder=tmp_path)
+    monkeypatch.setattr(KaiserSquires, "digest", lambda self: "of other weights")
+    with pytest.raises(ValueError, match="weights_or_code_sha256 was .* and is now of other"):
+        _recover([2e14], 1, folder=tmp_path)
+
+
 def test_same_seed_same_result_also_in_two_goes(tmp_path):
     whole = _recover([2e14, 4e14], 4)
     parts = [_recover([2e14, 4e14], n, folder=tmp_path) for n in (1, 2)]

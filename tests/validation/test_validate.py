@@ -209,6 +209,13 @@ def test_a_linear_estimator_of_the_user_is_the_reference(quick, tmp_path):
     }
 
 
+def test_other_weights_of_an_estimator_are_refused(folder, monkeypatch):
+    """Networks keep their name when the file of their weights is replaced."""
+    monkeypatch.setattr(type(ESTIMATORS["ks"]), "digest", lambda self: "of other weights")
+    with pytest.raises(ValueError, match=r"estimators\.ks\.weights_or_code_sha256 was .* of other"):
+        validate(ESTIMATORS, SETUP, folder, PLAN, more=MORE, seed=3)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
