@@ -4,7 +4,7 @@
 from pathlib import Path
 
 from lensmap.cli._file_types import InputCatalog, InputFile, InputMap
-from lensmap.cli._messages import OptionError
+from lensmap.cli._messages import CombinationError, OptionError
 from lensmap.cli._options import columns_text, condition, units_of_columns
 from lensmap.cli._source_options import (
     ZGrid,
@@ -204,6 +204,37 @@ def read_catalog(arguments, *, z_lens=None, extra_columns=()):
     catalog = select_sources(arguments, catalog, z_lens)
     add_provenance(**numbers_of_catalog(catalog))
     return catalog
+
+
+def folder_options(arguments, folder):
+    """Return the given options that say how to read a HATS folder.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        The arguments, with those that `add_table_options` adds, and ``where``.
+    folder : path-like
+        The folder.
+
+    Returns
+    -------
+    dict
+        The parameters of ``HatsCatalog`` by name.
+
+    Raises
+    ------
+    CombinationError
+        If an option is given that applies to files only.
+    """
+    settings = table_options(arguments) | {"where": arguments.where}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    for name in ("format", "hdu", "path"):
+        if name in settings:
+            raise CombinationError(
+                name, f"--{name} applies to files, and {str(folder)!r} is a HATS folder: leave "
+                f"out --{name}",
+            )
+    return settings
 
 
 def numbers_of_catalog(catalog):

@@ -12,6 +12,7 @@ from ._structure import structure_covariance
 from ._efficiency import Efficiency as Efficiency
 from ._kappa_profile import Sectors as Sectors
 from ._pairs import Sources as Sources
+from ._survey_sources import survey_facts as survey_facts
 
 __all__ = [
     "NFWFit",

@@ -6,14 +6,21 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from astropy import units as u
 from astropy.coordinates import SkyCoord
 
-from lensmap.catalog import Calibration, HatsCatalog, galaxy_response
+from lensmap.catalog import (
+    Calibration,
+    HatsCatalog,
+    add_facts,
+    calibration_facts,
+    galaxy_response,
+    selection_facts,
+)
 from lensmap.profiles._pair_calibration import MIN_CALIBRATING
 from lensmap.profiles._pairs import Sources
 from lensmap.utils import CatalogWarning, ParameterTypeError
@@ -22,7 +29,9 @@ if TYPE_CHECKING:
     from lensmap.catalog import ShearCatalog
     from lensmap.profiles._efficiency import Efficiency
 
-__all__ = ["SurveySources", "extra_columns_for", "groups_of_positions", "pair_weights"]
+__all__ = [
+    "SurveySources", "extra_columns_for", "groups_of_positions", "pair_weights", "survey_facts",
+]
 
 # Beyond the outermost radius, galaxies tell whether a lens is in the footprint.
 _MIN_RADIUS = 15 * u.arcmin
@@ -37,10 +46,21 @@ _MAX_GROUP_NSIDE = 64
 
 @dataclass(frozen=True)
 class _Facts:
-    """Numbers of all galaxies of a survey: their calibration and highest redshift."""
+    """Numbers of all galaxies of a survey.
+
+    Attributes
+    ----------
+    calibration : `lensmap.catalog.Calibration`
+        Their calibration.
+    highest : float
+        The highest redshift; minus infinity if none is known.
+    selection : dict
+        The columns, and the numbers of rows used and left out.
+    """
 
     calibration: Calibration
     highest: float
+    selection: dict[str, Any]
 
 
 # Facts need one pass over all galaxies; they are kept as long as the catalog.
@@ -61,9 +81,7 @@ class SurveySources:
 
     def __init__(self, catalog: HatsCatalog, extra_columns: tuple[str, ...] = ()) -> None:
         self._catalog, self._extra = catalog, extra_columns
-        if catalog not in _FACTS:
-            _FACTS[catalog] = _facts_of(catalog)
-        self._facts = _FACTS[catalog]
+        self._facts = _known_facts(catalog)
 
     @property
     def calibration(self) -> Calibration:
@@ -220,11 +238,42 @@ def groups_of_positions(positions: SkyCoord, max_angle: float) -> list[np.ndarra
     return np.split(order, starts[1:])
 
 
+def survey_facts(catalog: HatsCatalog) -> dict[str, Any]:
+    """Return what files record about a catalog on disk, as for a catalog in memory.
+
+    All galaxies are read once, as for the first profile; what is found is kept with the catalog.
+
+    Parameters
+    ----------
+    catalog : `~lensmap.catalog.HatsCatalog`
+        The galaxies.
+
+    Returns
+    -------
+    dict
+        The columns, the numbers of rows used and left out, and ``calibration``.
+    """
+    facts = _known_facts(catalog)
+    return {
+        **facts.selection, "columns": dict(catalog.column_names), "where": catalog.where,
+        "calibration": calibration_facts(facts.calibration),
+    }
+
+
+def _known_facts(catalog: HatsCatalog) -> _Facts:
+    if catalog not in _FACTS:
+        _FACTS[catalog] = _facts_of(catalog)
+    return _FACTS[catalog]
+
+
 def _facts_of(catalog: HatsCatalog) -> _Facts:
     """Read all galaxies once, and return what is known of them."""
     calibration: Calibration | None = None
     highest = -np.inf
+    selection: dict[str, Any] = {}
     for part in catalog.chunks():
+        mine = selection_facts(part)
+        selection = add_facts(selection, mine) if selection else mine
         one = Calibration.from_catalog(part)
         calibration = one if calibration is None else calibration + one
         redshift = part["redshift"]
@@ -232,4 +281,4 @@ def _facts_of(catalog: HatsCatalog) -> _Facts:
             highest = max(highest, float(redshift[np.isfinite(redshift)].max()))
     if calibration is None:
         raise ValueError(f"no galaxy of the catalog in {str(catalog.folder)!r} can be used")
-    return _Facts(calibration, highest)
+    return _Facts(calibration, highest, selection)

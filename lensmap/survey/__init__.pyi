@@ -13,7 +13,7 @@ from .products import (
 )
 
 # For other packages of lensmap; not public.
-from ._further_files import check_products as check_products
+from ._further_files import check_nside as check_nside, check_products as check_products
 from ._map_survey import open_run as open_run
 
 __all__ = [

@@ -11,6 +11,7 @@ from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_catalog_arguments, read_catalog
 from lensmap.cli._messages import CombinationError
 from lensmap.cli._options import count, position, source_redshift, sources_at, two_radii
+from lensmap.cli._near_lenses import open_folder, reads_near_lenses
 from lensmap.cli._positions import read_positions
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result, numbers_of_table
@@ -33,7 +34,8 @@ NAME = "profile"
 SUMMARY = "measure the tangential shear profile about positions, and fit a halo"
 DESCRIPTION = """Measure the tangential and the cross shear of a catalog in rings about one
 position or about many (stacked), and fit the mass of an NFW halo to the tangential shear.
-The sign convention of the ellipticities is tested first, unless --no-check is given."""
+The sign convention of the ellipticities is tested first, unless --no-check is given.
+Of a HATS folder, only galaxies near the positions are in memory at a time."""
 EXAMPLES = """examples:
   lensmap profile shear.fits --at 36.91,12.57 --z-lens 0.3 --z-source 1 \\
       --radii 0.3Mpc 2.5Mpc --fit
@@ -157,15 +159,20 @@ def run(arguments):
         each_redshift = np.ndim(z_lens) > 0
         randoms = read_randoms(arguments, _number(arguments.z_lens))
         column = arguments.inverse_sigma_crit
-        catalog = read_catalog(
-            arguments, z_lens=None if each_redshift else z_lens,
-            extra_columns=() if column is None else (column,),
-        )
+        in_folder = reads_near_lenses(arguments)
+        if in_folder:
+            catalog, sample, n_galaxies = open_folder(arguments, at)
+        else:
+            catalog = sample = read_catalog(
+                arguments, z_lens=None if each_redshift else z_lens,
+                extra_columns=() if column is None else (column,),
+            )
+            n_galaxies = len(catalog)
         # Only whoever fits halos says that there are masses at the positions.
-        checked = check_on_the_way(arguments, catalog, progress=show_progress(arguments),
+        checked = check_on_the_way(arguments, sample, progress=show_progress(arguments),
                                    positions=at if arguments.fit else None)
         selection = {}
-        if each_redshift and arguments.behind == EACH_LENS:
+        if (each_redshift or in_folder) and arguments.behind == EACH_LENS:
             selection = {"margin": 0.1} | behind_options(arguments)
 
         def measure(at, z_lens, weight):
@@ -185,7 +192,7 @@ def run(arguments):
                        power=power, sources=sources)
         if arguments.correct_reduced_shear:
             profile = _corrected(profile, fit)
-        numbers = _numbers(profile, fit, len(catalog), power=power)
+        numbers = _numbers(profile, fit, n_galaxies, power=power)
         if arguments.output is not None:
             # The bins are the rows of the table, and its meta has the covariances.
             results = {name: value for name, value in numbers.items()
@@ -196,7 +203,7 @@ def run(arguments):
 
             write_picture(plot_shear_profile(profile, fit).figure, temporary[arguments.plot])
         numbers |= checked
-        sources = describe_sources(selection_facts(catalog))
+        sources = None if in_folder else describe_sources(selection_facts(catalog))
         text = "\n\n".join(part for part in (sources, _describe(profile, fit)) if part)
         return Result(text, numbers, tuple(temporary))
 

@@ -16,7 +16,12 @@ from lensmap.cli._estimator_options import (
     make_estimator,
 )
 from lensmap.cli._file_types import InputCatalog, InputPart, NamedRegion, OutputFolder
-from lensmap.cli._inputs import add_table_options, numbers_of_declaration, table_options
+from lensmap.cli._inputs import (
+    add_table_options,
+    folder_options,
+    numbers_of_declaration,
+    table_options,
+)
 from lensmap.cli._mask_options import add_footprint_arguments, add_mask_arguments, read_mask
 from lensmap.cli._messages import CombinationError, OptionError, load_networks, say
 from lensmap.cli._options import (
@@ -200,9 +205,11 @@ def _map(arguments, stack, began):
     ``stack`` is an ExitStack that closes the run and the cluster, and ``began`` is the value of
     `time.monotonic` at the beginning.
     """
-    from lensmap.survey import SurveyMap, check_products
+    from lensmap.survey import SurveyMap, check_nside, check_products
 
     check_products(arguments.products or True)
+    if arguments.nside is not None:
+        check_nside(arguments.products, arguments.nside)
     survey_run, only = _open(arguments, stack)
     plan = survey_run.plan()
     tiles = survey_run.tiles(only)
@@ -316,18 +323,11 @@ def _sources(text):
 
 def _source(arguments):
     """Return the HATS folder or the files of the catalog, and the options to read them."""
-    settings = table_options(arguments) | {"where": arguments.where}
-    settings = {name: value for name, value in settings.items() if value is not None}
     paths = [Path(path) for path in arguments.catalog]
-    if len(paths) > 1 or not paths[0].is_dir():
-        return paths, settings
-    for name in ("format", "hdu", "path"):
-        if name in settings:
-            raise CombinationError(
-                name, f"--{name} applies to files, and {str(paths[0])!r} is a HATS folder: leave "
-                f"out --{name}",
-            )
-    return paths[0], settings
+    if len(paths) == 1 and paths[0].is_dir():
+        return paths[0], folder_options(arguments, paths[0])
+    settings = table_options(arguments) | {"where": arguments.where}
+    return paths, {name: value for name, value in settings.items() if value is not None}
 
 
 def _say_all(lines):
