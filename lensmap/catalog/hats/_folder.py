@@ -24,7 +24,7 @@ from lensmap.catalog.hats._layout import (
 )
 from lensmap.catalog.hats._ranges import Ranges, checked_order
 from lensmap.catalog.hats._rows import FileRows, PixelsOf, table_of_rows
-from lensmap.utils import CatalogWarning, list_names, thread_map, warn_user
+from lensmap.utils import CatalogWarning, list_names, missing_file, thread_map, warn_user
 
 if TYPE_CHECKING:
     from lensmap.catalog.files import TableSource
@@ -86,6 +86,8 @@ class HatsFolder:
 
     def __init__(self, folder: PathLike) -> None:
         # Workers that read the partitions may have another working directory.
+        if not Path(folder).exists():
+            raise missing_file(folder, "folder", "there is no folder {!r}")
         self.folder = main_table(Path(folder).absolute())
         found = find_partitions(self.folder)
         footers = thread_map(read_footer, [path for part in found for path in part.paths])

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lensmap.utils import ParameterError
+from lensmap.utils import ParameterError, missing_file
 
 __all__ = [
     "DATASET", "HEALPIX_ORDER", "PartitionFiles", "SCHEMA", "SUFFIX",
@@ -150,7 +150,7 @@ def find_partitions(folder: Path) -> list[PartitionFiles]:
         If the folder holds no partitions, or if partitions overlap.
     """
     if not folder.is_dir():
-        raise FileNotFoundError(f"there is no folder {str(folder)!r}")
+        raise missing_file(folder, "folder", "there is no folder {!r}")
     dataset = folder / DATASET if (folder / DATASET).is_dir() else folder
     partitions = []
     for order_folder in dataset.iterdir():
@@ -160,8 +160,8 @@ def find_partitions(folder: Path) -> list[PartitionFiles]:
     if not partitions:
         raise ParameterError(
             "folder", "a HATS folder, with partitions such as dataset/Norder=3/Dir=0/"
-            "Npix=12.parquet", repr(str(folder)), "it holds none; partition_catalog makes a HATS "
-            "folder of other files",
+            "Npix=12.parquet", repr(str(folder)), "it holds none; 'lensmap partition' makes a "
+            "HATS folder of other files",
         )
     first, _ = pixel_ranges(*zip(*((part.order, part.pixel) for part in partitions), strict=True))
     # A pixel comes before its children, so that overlapping partitions are neighbors.

@@ -12,11 +12,16 @@ from lensmap.catalog.hats._arrow import COORDINATES, HEALPIX_COLUMN, import_parq
 from lensmap.catalog.hats._layout import HEALPIX_ORDER, SUFFIX, PartitionFiles
 from lensmap.utils import atomic_write, creation_date
 
-__all__ = ["PROPERTIES", "write_metadata"]
+__all__ = ["DESCRIPTIONS", "PROPERTIES", "write_metadata"]
 
 PROPERTIES = "hats.properties"
 
+# LSDB of before 2025 reads the second name.
+_PROPERTIES_FILES = ("properties", PROPERTIES)
 _PARTITION_INFO = "partition_info.csv"
+
+#: The files that describe the partitions of a folder.
+DESCRIPTIONS = (*_PROPERTIES_FILES, _PARTITION_INFO)
 
 
 def write_metadata(
@@ -80,8 +85,7 @@ def write_metadata(
         **extra,
     }
     lines = ["#HATS catalog", *(f"{key}={value}" for key, value in entries.items())]
-    # LSDB of before 2025 reads the second name.
-    for file in ("properties", PROPERTIES):
+    for file in _PROPERTIES_FILES:
         _write_text(folder / file, lines)
 
 

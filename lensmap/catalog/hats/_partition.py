@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,11 @@ from lensmap.catalog._preset import DENSITY
 from lensmap.catalog.hats._arrow import COORDINATES, import_parquet
 from lensmap.catalog.hats._catalog import HatsCatalog
 from lensmap.catalog.hats._input import InputSettings, file_facts
-from lensmap.catalog.hats._inspection import inspect_files
+from lensmap.catalog.hats._inspection import Inspection, inspect_files
 from lensmap.catalog.hats._layout import DATASET, find_partitions, main_table, read_properties
 from lensmap.catalog.hats._metadata import PROPERTIES
 from lensmap.catalog.hats._positions import import_hpgeom
-from lensmap.catalog.hats._tasks import PartitionRun
+from lensmap.catalog.hats._tasks import PART_ROWS, PartitionRun
 from lensmap.catalog.hats._write import (
     check_local,
     complete_folder,
@@ -38,6 +38,8 @@ from lensmap.utils import (
     check_count,
     list_names,
     memory_limit,
+    missing_file,
+    named_parameter,
     warn_user,
 )
 
@@ -125,7 +127,8 @@ def partition_catalog(
         True shows progress bars for counting, sorting and writing. A callable is called as
         ``progress(done, total)``. None or False shows nothing.
     overwrite : bool
-        Whether to replace an existing catalog, or to begin an interrupted run again.
+        Whether to replace an existing catalog, which stays until the new one is complete, or to
+        begin an interrupted run again.
     take_over : bool
         Whether to take over the folder of a run on another machine that was killed.
     format : str or None
@@ -192,23 +195,17 @@ def partition_catalog(
     with RunFolder(
         folder, stored, schema=_SCHEMA, kind=_KIND, algorithm=_ALGORITHM, take_over=take_over,
         overwrite=overwrite, remedy="use another folder, or {overwrite=True}",
+        discard=_begin_again,
     ) as run:
         work = run.path.absolute() / _WORK  # workers may have another working directory
-        if overwrite:
-            shutil.rmtree(work, ignore_errors=True)
-        if (run.path / DATASET).is_dir() and not work.is_dir() and not overwrite:
+        if (run.path / DATASET).is_dir() and not work.is_dir():
             return _finished(run.path)
-        found = inspect_files(paths, settings)
-        parts = PartitionRun(
+        found, parts = _sorted(run, paths, settings, lambda found: PartitionRun(
             work, found.files, settings, rows_per_partition,
             _meta(found.decision, found.meta, where, z_grid), memory,
             workers=workers, executor=executor, progress=progress,
-        )
+        ))
         failed = found.failed
-        parts.count(failed)
-        parts.sort(failed)
-        if len(failed) == len(paths):
-            raise next(iter(failed.values()))
         parts.write()
         _warn(parts, found.decision)
         names = [paths[number] for number in sorted(failed)]
@@ -225,14 +222,23 @@ def _paths(files: PathLike | Iterable[PathLike]) -> list[str]:
     paths: list[str] = []
     for file in (os.fspath(file) for file in files):
         if Path(file).is_dir():
-            parts = find_partitions(main_table(Path(file)))
+            with named_parameter("folder", "files"):
+                parts = find_partitions(main_table(Path(file)))
             paths += [str(path) for part in parts for path in part.paths]
         elif not Path(file).exists():
-            raise FileNotFoundError(f"there is no file {str(file)!r}")
+            raise missing_file(file, "files")
         else:
             paths.append(str(file))
     if not paths:
         raise ParameterError("files", "at least one file", "none", verb="have")
+    known: set[str] = set()
+    for path in paths:
+        if (real := os.path.realpath(path)) in known:
+            raise ParameterError(
+                "files", "each file once", f"{path!r} twice", "each galaxy would count twice",
+                verb="have",
+            )
+        known.add(real)
     return paths
 
 
@@ -255,6 +261,49 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
         raise OutputExistsError(
             f"the folder {str(folder)!r} holds {what}: give the name of a new folder"
         )
+
+
+def _sorted(
+    run: RunFolder,
+    paths: Sequence[str],
+    settings: InputSettings,
+    make: Callable[[Inspection], PartitionRun],
+) -> tuple[Inspection, PartitionRun]:
+    """Inspect the files, count their galaxies and sort them.
+
+    If this fails for all files, the folder is left as it was, for a call with other parameters.
+    ``make`` returns the steps of the run.
+    """
+    try:
+        found = inspect_files(paths, settings)
+        parts = make(found)
+    except (TypeError, ValueError):
+        run.abandon()
+        raise
+    try:
+        parts.count(found.failed)
+    except ParameterError as error:
+        if error.parameter == "files":  # there are no galaxies
+            run.abandon()
+        raise
+    parts.sort(found.failed)
+    if len(found.failed) == len(paths):
+        run.abandon()
+        raise next(iter(found.failed.values()))
+    return found, parts
+
+
+def _begin_again(folder: Path) -> None:
+    """Mark a folder as unfinished, and remove the temporary files of an earlier run.
+
+    The catalog in the folder stays until the new one is complete. As long as the folder of the
+    temporary files exists, it is not taken for the result of the present run.
+    """
+    work = folder / _WORK
+    work.mkdir(exist_ok=True)
+    # The division of files into parts goes last: the other files are those of its parts.
+    for path in sorted(work.iterdir(), key=lambda path: path.name == PART_ROWS):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _finished(folder: Path) -> HatsCatalog:

@@ -42,7 +42,10 @@ from lensmap.utils import ParameterError, atomic_write, check_memory, n_workers,
 if TYPE_CHECKING:
     from lensmap.typing import ProgressLike
 
-__all__ = ["Part", "PartitionRun"]
+__all__ = ["PART_ROWS", "Part", "PartitionRun"]
+
+#: The file with the number of rows of the parts of files.
+PART_ROWS = "part_rows.json"
 
 # Smaller files are done before new processes have started.
 _SMALL_BYTES = 2e9
@@ -232,13 +235,14 @@ class PartitionRun:
                         }
                 except ValueError:
                     continue  # the error is reported when the file is counted
-                n = max(1, len(columns[HEALPIX_COLUMN]))
-                return sum(values.nbytes for values in columns.values()) // n
+                n = len(columns[HEALPIX_COLUMN])
+                if n:  # otherwise, none of these rows has a position
+                    return sum(values.nbytes for values in columns.values()) // n
         return 8 * (len(files[0].choice.mapping) + len(files[0].kept) + 3)
 
     def _make_parts(self, files: Sequence[InputFile]) -> list[Part]:
         """Divide the files into parts that fit into memory, in the order of their rows."""
-        record = self._work / "part_rows.json"
+        record = self._work / PART_ROWS
         if record.is_file():  # the parts of an interrupted run
             n_rows = json.loads(record.read_text(encoding="utf-8"))
         else:
@@ -307,7 +311,7 @@ class PartitionRun:
         self._do_parts(_count, shared, shared.counts, ".npy", failed, "counting galaxies")
         counts, n_good = PixelCounts(), 0
         readable = [part for part in self._parts if part.file not in failed]
-        if not readable:
+        if not readable and failed:
             return
         for part in readable:
             array = np.load(part.path(shared.counts, ".npy"))
@@ -316,7 +320,8 @@ class PartitionRun:
             self.n_rows, n_good = self.n_rows + int(n_rows), n_good + int(n_here)
         if n_good == 0:
             raise ParameterError(
-                "files", "galaxies with a position", f"{self.n_rows} rows without one", verb="have"
+                "files", "galaxies with a position",
+                f"{self.n_rows} rows without one" if self.n_rows else "no row", verb="have",
             )
         self.n_without_position = self.n_rows - n_good
         self._orders, self._pixels = counts.partitions(self._max_rows)

@@ -28,7 +28,7 @@ from lensmap.catalog.hats._layout import (
     partition_path,
     pixel_ranges,
 )
-from lensmap.catalog.hats._metadata import PROPERTIES, write_metadata
+from lensmap.catalog.hats._metadata import DESCRIPTIONS, PROPERTIES, write_metadata
 from lensmap.catalog.hats._positions import finest_pixels, has_position
 from lensmap.utils import (
     FolderLock,
@@ -36,6 +36,7 @@ from lensmap.utils import (
     ParameterError,
     atomic_write,
     check_count,
+    check_no_address,
     track,
 )
 
@@ -47,8 +48,8 @@ if TYPE_CHECKING:
     from lensmap.typing import PathLike, ProgressLike
 
 __all__ = [
-    "check_local", "complete_folder", "partition_meta", "present_names", "write_hats",
-    "write_partition",
+    "check_local", "complete_folder", "discard_catalog", "partition_meta", "present_names",
+    "write_hats", "write_partition",
 ]
 
 _UNFINISHED = ".lensmap-unfinished"
@@ -75,7 +76,8 @@ def write_hats(
     r"""Write galaxies by HEALPix pixel as a HATS folder of Parquet files.
 
     One partition is in memory at a time. The folder is complete or, after an error or a kill, has
-    no partitions: all files lie in a hidden subfolder until the last one is written.
+    no partitions, or those that it had before: all files lie in a hidden subfolder until the last
+    one is written.
     `HatsCatalog` and `ShearCatalog.read` read the folder, and so does LSDB.
 
     Parameters
@@ -152,11 +154,7 @@ def write_hats(
 
 def check_local(folder: PathLike) -> Path:
     """Return the path of a folder to write, and raise a ParameterError for an object store."""
-    if "://" in str(folder):
-        raise ParameterError(
-            "folder", "a folder on a local or network file system", repr(str(folder)),
-            "write to a local folder and copy it to the object store afterwards",
-        )
+    check_no_address(folder, "folder")
     path = Path(folder)
     if path.exists() and not path.is_dir():
         raise NotADirectoryError(f"{str(folder)!r} is a file: give the name of a folder")
@@ -181,7 +179,7 @@ def _check_empty(folder: Path, overwrite: bool) -> None:
 
 def present_names(folder: Path) -> list[str]:
     """Return the names of a HATS folder that a folder holds already, sorted."""
-    names = {DATASET, PROPERTIES, "properties", "partition_info.csv", "settings.json", "data"}
+    names = {DATASET, *DESCRIPTIONS, "settings.json", "data"}
     return sorted(path.name for path in folder.iterdir() if path.name in names)
 
 
@@ -320,12 +318,25 @@ def complete_folder(
         Further entries of the properties. If None, there are none.
     """
     partitions = find_partitions(unfinished)
-    old = folder / f"{_UNFINISHED}-old"
-    shutil.rmtree(old, ignore_errors=True)
+    # The old partitions go first: with the metadata of others, they would look like a whole.
+    discard_catalog(folder)
     write_metadata(folder, unfinished, partitions, name=name, extra=extra or {})
-    dataset = folder / DATASET
-    if dataset.exists():
-        dataset.rename(old)
-    unfinished.rename(dataset)  # the last step, before which the folder has no partitions
-    shutil.rmtree(old, ignore_errors=True)
+    unfinished.rename(folder / DATASET)  # the last step, before which there are no partitions
     log.info(f"lensmap: {len(partitions)} partitions are in {str(folder)!r}")
+
+
+def discard_catalog(folder: Path) -> None:
+    """Remove the partitions of a HATS folder, and then the files that describe them.
+
+    Parameters
+    ----------
+    folder : `pathlib.Path`
+        The folder.
+    """
+    old = folder / f"{_UNFINISHED}-old"
+    shutil.rmtree(old, ignore_errors=True)  # of a killed process
+    if (folder / DATASET).exists():
+        (folder / DATASET).rename(old)
+    for name in DESCRIPTIONS:
+        (folder / name).unlink(missing_ok=True)
+    shutil.rmtree(old, ignore_errors=True)

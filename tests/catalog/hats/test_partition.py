@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import shutil
+from pathlib import Path
 
 import healpy
 import numpy as np
@@ -18,6 +19,8 @@ from lensmap.utils import (
     CatalogWarning,
     ConventionWarning,
     IncompleteRunError,
+    OtherSettingsError,
+    OutputExistsError,
     ParameterError,
 )
 
@@ -351,7 +354,7 @@ def test_missing_files_unknown_parameters_and_wrong_folders(tmp_path):
         partition_catalog([*files, tmp_path / "nothing"], tmp_path / "h", **KWARGS)
     with pytest.raises(TypeError, match="no parameter 'colors'"):
         partition_catalog(files, tmp_path / "h", **KWARGS, colors=3)
-    with pytest.raises(ParameterError, match="copy it to the object store"):
+    with pytest.raises(ParameterError, match="use a local copy"):
         partition_catalog(files, "s3://bucket/h", **KWARGS)
     (tmp_path / "data").mkdir()
     with pytest.raises(FileExistsError, match="holds 'data', which is no part of a partitioned"):
@@ -409,3 +412,84 @@ def test_a_kill_at_any_write_leaves_what_a_second_run_completes(tmp_path):
     partition_catalog(files, tmp_path / "h", **KWARGS, name="sky")
     assert contents(tmp_path / "h") == truth
     assert not [p.name for p in (tmp_path / "h").rglob("*") if p.name.startswith(".")]
+
+
+class Killed(BaseException):
+    """Ends a call as a kill does: nothing catches it."""
+
+
+def kill_at(patch, moment):
+    """Let the process die at a step: before or after a file or folder gets or loses a name.
+
+    Return the list of steps.
+    """
+    steps = []
+
+    def stepping(function):
+        def call(*args, **kwargs):
+            for part in ("before", "after"):
+                if len(steps) >= moment:
+                    steps.append("dead")
+                    raise Killed
+                steps.append(part)
+                if part == "before":
+                    result = function(*args, **kwargs)
+            return result
+        return call
+
+    for owner, name in (
+        (os, "replace"), (os, "rename"), (os, "unlink"), (shutil, "rmtree"),
+        (Path, "rename"), (Path, "unlink"),
+    ):
+        patch.setattr(owner, name, stepping(getattr(owner, name)))
+    return steps
+
+
+def rows_of(folder):
+    """Return the sums of ra of all rows and the stated number of rows; None if it is no catalog."""
+    try:
+        catalog = HatsCatalog(folder)
+        lines = (folder / "hats.properties").read_text().split()
+        entries = dict(line.split("=") for line in lines if "=" in line)
+    except (ValueError, FileNotFoundError):
+        return None
+    total = sum(chunk.ra.sum() for chunk in catalog.chunks())
+    assert int(entries["hats_nrows"]) == len(catalog)
+    return round(float(total), 3)
+
+
+@pytest.mark.slow
+def test_a_killed_overwrite_leaves_no_mix(tmp_path, monkeypatch):
+    """The folder is never taken for the new catalog while it holds the old one, or parts of it."""
+    (tmp_path / "old").mkdir()
+    (tmp_path / "new").mkdir()
+    old, new = write_files(tmp_path / "old", 2), [str(tmp_path / "new" / "other.fits")]
+    galaxies(7, n=500, center=47.0).write(new[0])
+    partition_catalog(old, tmp_path / "whole", **KWARGS)
+    partition_catalog(new, tmp_path / "other", **KWARGS)
+    before, after = rows_of(tmp_path / "whole"), rows_of(tmp_path / "other")
+    with monkeypatch.context() as patch:
+        shutil.copytree(tmp_path / "whole", tmp_path / "h")
+        steps = kill_at(patch, 10**6)
+        partition_catalog(new, tmp_path / "h", **KWARGS, overwrite=True)
+    assert rows_of(tmp_path / "h") == after
+    n_steps, found = len(steps), set()
+    assert n_steps > 30
+    for moment in sorted({*range(0, 16, 3), *range(16, n_steps, n_steps // 7), n_steps - 3}):
+        folder = tmp_path / f"h{moment}"
+        shutil.copytree(tmp_path / "whole", folder, dirs_exist_ok=True)
+        with monkeypatch.context() as patch:
+            kill_at(patch, moment)
+            with pytest.raises(Killed):
+                partition_catalog(new, folder, **KWARGS, overwrite=True)
+        state = rows_of(folder)
+        found.add(state)
+        assert state in (None, before, after)
+        try:
+            partition_catalog(new, folder, **KWARGS, take_over=True)
+        except (OtherSettingsError, OutputExistsError):  # those of the catalog before, or none yet
+            assert state in (None, before)
+            partition_catalog(new, folder, **KWARGS, overwrite=True, take_over=True)
+        assert rows_of(folder) == after
+        shutil.rmtree(folder)
+    assert found == {None, before, after}

@@ -149,7 +149,7 @@ def test_what_exists_is_kept_unless_overwritten(tmp_path):
 
 
 def test_object_stores_are_refused(tmp_path):
-    with pytest.raises(ParameterError, match="copy it to the object store"):
+    with pytest.raises(ParameterError, match="use a local copy"):
         write_hats("s3://bucket/sky", partitions())
 
 
