@@ -162,8 +162,9 @@ def _words(literal):
         return []
     value = ast.literal_eval(literal)
     if isinstance(value, dict):
-        pairs = (f"{key}={'...' if item is ... else item}" for key, item in value.items())
-        return [",".join(pairs)]
+        words = ("..." if item is ... else "none" if item is None else item
+                 for item in value.values())
+        return [",".join(f"{key}={word}" for key, word in zip(value, words, strict=True))]
     return [] if value is True else [str(value)]
 
 

@@ -13,7 +13,7 @@ from astropy import units as u
 from lensmap.estimators import Estimator, make_estimator
 from lensmap.survey._also import check_also
 from lensmap.survey._efficiency import check_sources
-from lensmap.survey._further_files import check_products
+from lensmap.survey._further_files import check_nside, check_products
 from lensmap.survey._parts import check_parts
 from lensmap.survey._run import SurveyRun
 from lensmap.survey._survey_map import SurveyMap
@@ -170,7 +170,9 @@ def map_survey(
     OSError
         If the disk is full. The same call goes on when there is space.
     """
-    check_products(products)
+    _, names = check_products(products)
+    if nside is not None:
+        check_nside(names, nside)
     run = open_run(
         source, estimator, folder, nside=nside, pixel_scale=pixel_scale, mask=mask,
         also_map=also_map, calibrate_by=calibrate_by, subtract_mean=subtract_mean,

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from lensmap.typing import MaskLike
 
 __all__ = [
-    "Plan", "check_margin", "default_nside", "default_order", "largest_map", "make_plan",
-    "tile_pixels", "tiles_in_region",
+    "Plan", "check_given", "check_margin", "default_nside", "default_order", "largest_map",
+    "make_plan", "tile_pixels", "tiles_in_region",
 ]
 
 # A HEALPix pixel may be larger than a pixel of a tile by this factor.
@@ -36,6 +36,9 @@ _ELL_HALF = 3.82
 # raised until tiles are smaller.
 _MAX_SIDE = 2600
 _ORDERS = (3, 4, 5)
+
+# The margin of a tile is at least this number of its pixels wide.
+_MIN_MARGIN_PIXELS = 4
 
 # A region is tested in pixels of this many orders above those of the map of the sphere.
 _REGION_STEPS = 3
@@ -167,8 +170,7 @@ def make_plan(
     order = default_order(scale, width) if tile_order is None else tile_order
     check_margin(estimator, pixel_scale, order, margin)
     nside = default_nside(pixel_scale) if nside is None else HealpixPixels(nside).nside
-    if nside < _MIN_NSIDE:
-        raise ParameterError("nside", f"at least {_MIN_NSIDE} for a survey map", str(nside))
+    _check_nside(nside)
     tiles = tile_pixels(footprint, order)
     n_tile_pixels = largest_map(tiles, order, scale, width, turn)
     tile_area = n_tile_pixels * scale**2
@@ -273,15 +275,57 @@ def default_order(scale: float, margin: float) -> int:
     return orders[-1]
 
 
-def check_margin(
-    estimator: Estimator, pixel_scale: u.Quantity, order: int, margin: u.Quantity
+def check_given(
+    estimator: Estimator,
+    nside: int | None,
+    pixel_scale: u.Quantity | None,
+    tile_order: int | None,
+    margin: u.Quantity,
 ) -> None:
-    """Raise a ValueError if the margin of tiles is too wide or too narrow."""
+    """Check parameters before any galaxy is read, as far as they are given.
+
+    Parameters
+    ----------
+    estimator, nside, pixel_scale, tile_order, margin
+        As for `make_plan`; ``pixel_scale`` may be None, too.
+
+    Raises
+    ------
+    ValueError
+        As for `make_plan`.
+    """
+    if nside is not None:
+        _check_nside(nside)
+    order = _ORDERS[0] if tile_order is None else tile_order  # the largest tiles
+    _check_width(order, margin)
+    if pixel_scale is not None:
+        default_nside(pixel_scale)  # raises an error if it is too small
+        check_margin(estimator, pixel_scale, order, margin)
+
+
+def _check_nside(nside: int) -> None:
+    if nside < _MIN_NSIDE:
+        raise ParameterError("nside", f"at least {_MIN_NSIDE} for a survey map", str(nside))
+
+
+def _check_width(order: int, margin: u.Quantity) -> None:
     size = _size(order) * u.deg
     if not margin < size:
         raise ParameterError(
             "margin", f"smaller than a tile of order {order}, which is {size:.2f} wide",
             str(margin), "use larger tiles, of a lower order",
+        )
+
+
+def check_margin(
+    estimator: Estimator, pixel_scale: u.Quantity, order: int, margin: u.Quantity
+) -> None:
+    """Raise a ValueError if the margin of tiles is too wide or too narrow."""
+    _check_width(order, margin)
+    if not pixel_scale <= margin / _MIN_MARGIN_PIXELS:
+        raise ParameterError(
+            "pixel_scale", f"at most {(margin / _MIN_MARGIN_PIXELS).to(u.arcmin):.3g}, so that the "
+            f"margin of {margin:.3g} has {_MIN_MARGIN_PIXELS} pixels", f"{pixel_scale:.3g}",
         )
     reach = estimator.reach(pixel_scale)
     if reach is not None and margin < reach:

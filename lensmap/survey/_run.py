@@ -37,10 +37,10 @@ from lensmap.survey._outdated import (
 )
 from lensmap.survey._packing import packed, unpacked
 from lensmap.survey._parts import Parts, check_known, facts_of_parts
-from lensmap.survey._plan import Plan, make_plan, tiles_in_region
+from lensmap.survey._plan import Plan, check_given, make_plan, tiles_in_region
 from lensmap.survey._resources import check_resources, needed_disk
 from lensmap.survey._scan import Scan, ScanTask, scan_partition
-from lensmap.survey._sources import as_source, tile_digests
+from lensmap.survey._sources import as_source, check_same_sky, tile_digests
 from lensmap.survey._survey_map import KIND, SCHEMA, SurveyMap, write_tile_table
 from lensmap.survey._tile_files import TileFiles
 from lensmap.survey._tile_map import TileTask, map_tile
@@ -108,6 +108,7 @@ class SurveyRun:
         source_redshifts: Any = None,
     ) -> None:
         estimator = estimator.for_tiles()
+        check_given(estimator, nside, pixel_scale, tile_order, margin)
         self._estimator, self._given_nside, self._given_scale = estimator, nside, pixel_scale
         self._also, self._large_scales = also, large_scales
         self._given_order, self._margin, self._dither = tile_order, margin, dither
@@ -154,6 +155,9 @@ class SurveyRun:
                 source, self.folder, catalog, also, parts=() if parts is None else parts.columns,
                 update=update, progress=progress, **self._work,
             )
+        except (TypeError, ValueError, FileNotFoundError):
+            self.folder.abandon()  # for a call with other parameters
+            raise
         except BaseException:
             self.folder.close()
             raise
@@ -220,7 +224,11 @@ class SurveyRun:
     def plan(self) -> Plan:
         """Return the plan of the map, for which all galaxies are read once."""
         if self._plan is None:
-            self._plan = self._make_plan()
+            try:
+                self._plan = self._make_plan()
+            except (TypeError, ValueError):
+                self.folder.abandon()  # for a call with other parameters
+                raise
         return self._plan
 
     def _make_plan(self) -> Plan:
@@ -351,6 +359,7 @@ class SurveyRun:
                     "use {update=True} to map the tiles that changed, with the calibration and the "
                     "models that were fitted then, or another folder",
                 )
+            check_same_sky(known, digests)
             if self.folder.missing(1, _FROZEN):
                 self.folder.remove(_NUMBERS)
             else:  # noted first: an update that is killed keeps the numbers, too

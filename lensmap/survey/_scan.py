@@ -359,6 +359,11 @@ class Scan:
                 self._add_parts(record)
         if parts is not None:
             parts.check_counts(*map(int, outside))
+        if self.n_galaxies == 0:
+            raise ValueError(
+                "no galaxy of the survey can be used: no row fulfills the condition on rows, or "
+                "all are unusable; check the condition, and the columns"
+            )
         count = self._whole.sums("count")
         if count is None or self._whole.calibration is None or not self._whole.has_weight:
             raise ValueError(

@@ -25,18 +25,22 @@ from lensmap.survey._tile_galaxies import READ_STEPS
 from lensmap.survey._tile_map import TileTask
 from lensmap.survey._tiles import Tile
 from lensmap.utils import (
+    CatalogWarning,
     IncompleteRunError,
     LostExecutorError,
     OtherSettingsError,
     ParameterError,
     ParameterTypeError,
     RunFolder,
+    check_no_address,
     exact_dumps,
     list_names,
+    named_parameter,
     temporary_folder,
+    warn_user,
 )
 
-__all__ = ["as_source", "tile_digests"]
+__all__ = ["as_source", "check_same_sky", "tile_digests"]
 
 #: The folder of the partitioned galaxies in the folder of a survey.
 CATALOG = "catalog"
@@ -99,12 +103,25 @@ def as_source(
     elif isinstance(source, ShearCatalog):
         found = _of_catalog(source, folder, settings, also, parts)
     elif isinstance(source, (str, PathLike)) and Path(source).is_dir():
-        found = HatsCatalog(source, **settings)
+        with named_parameter("folder", "source"):
+            found = HatsCatalog(source, **settings)
     else:
         found = _of_files(
             _as_files(source), folder, settings, extra_columns, update, progress, work
         )
-    for parameter, names in (("also_map", _columns_of(also)), ("calibrate_by", parts)):
+    _check_columns(found, _columns_of(also), parts)
+    if found.frame not in ("icrs", "fk5"):
+        raise ParameterError(
+            "source", "positions in ICRS for a survey", repr(found.frame),
+            "convert the positions and the ellipticities, which refer to the north of the frame",
+            verb="have",
+        )
+    return found
+
+
+def _check_columns(found: HatsCatalog, also: Sequence[str], parts: Sequence[str]) -> None:
+    """Raise an error if columns that are mapped, or that name parts, cannot be used."""
+    for parameter, names in (("also_map", also), ("calibrate_by", parts)):
         missing = [name for name in names if name not in found.colnames]
         if missing:
             raise ParameterError(
@@ -117,13 +134,12 @@ def as_source(
             "calibrate_by", "a column that names parts",
             f"{own[0]!r}, one of lensmap's own columns",
         )
-    if found.frame not in ("icrs", "fk5"):
+    own = [name for name in (*also, *parts) if name in found.column_names]
+    if own:
         raise ParameterError(
-            "source", "positions in ICRS for a survey", repr(found.frame),
-            "convert the positions and the ellipticities, which refer to the north of the frame",
-            verb="have",
+            "also_map", "columns other than those of the galaxies themselves", list_names(own),
+            "store the columns under other names", verb="name",
         )
-    return found
 
 
 def _path_in_lsdb(source: Any) -> Path | None:
@@ -149,6 +165,8 @@ def _as_files(source: Any) -> list[Path]:
         raise ParameterTypeError(
             "source", "one or more paths of catalog files", repr(files)[:100],
         )
+    for file in files:
+        check_no_address(file, "source")
     folders = [str(file) for file in files if Path(file).is_dir()]
     if folders:
         raise ParameterError(
@@ -177,22 +195,16 @@ def _of_files(
     if executor is not None and callable(executor):
         executor = None  # partitioning is bound by the disk: processes of this machine do it
 
-    def partitioned(place: Path) -> HatsCatalog:
+    def partitioned(place: Path, **more: Any) -> HatsCatalog:
         return partition_catalog(
             files, place, keep=tuple(extra_columns), progress=progress, name=folder.path.name,
-            workers=work.get("workers"), executor=executor, take_over=True, **settings,
+            workers=work.get("workers"), executor=executor, take_over=True, **settings, **more,
         )
 
     _tidied(target)
     errors = {}
     try:
-        try:
-            found = partitioned(target)
-        except OtherSettingsError as error:
-            if not update:
-                raise _changed(folder) from error
-            _replaced(target, partitioned)
-            found = HatsCatalog(target)
+        found = _up_to_date(folder, target, partitioned, update)
     except LostExecutorError:
         raise
     except IncompleteRunError as error:
@@ -202,6 +214,21 @@ def _of_files(
     if ellipticity is not None:
         found = HatsCatalog(target, max_ellipticity=ellipticity)
     return found
+
+
+def _up_to_date(
+    folder: RunFolder, target: Path, partitioned: Callable[..., HatsCatalog], update: bool
+) -> HatsCatalog:
+    """Return the partitions of files, which are made anew if they are of other files or columns."""
+    try:
+        return partitioned(target)
+    except OtherSettingsError as error:
+        if folder.is_new:  # the partitions are those of a call that was abandoned
+            return partitioned(target, overwrite=True)
+        if not update:
+            raise _changed(folder) from error
+    _replaced(target, partitioned)
+    return HatsCatalog(target)
 
 
 def _changed(folder: RunFolder) -> ParameterError:
@@ -222,7 +249,7 @@ def _tidied(target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def _replaced(target: Path, partitioned: Callable[[Path], HatsCatalog]) -> None:
+def _replaced(target: Path, partitioned: Callable[..., HatsCatalog]) -> None:
     """Partition changed files beside the old partitions, and replace these when all is done.
 
     The same call resumes an interrupted partitioning. An error about damaged files is raised after
@@ -239,6 +266,7 @@ def _replaced(target: Path, partitioned: Callable[[Path], HatsCatalog]) -> None:
         raise
     except IncompleteRunError as error:
         problem = error
+    check_same_sky(HatsCatalog(target).partition_digests(), HatsCatalog(new).partition_digests())
     old = target.with_name(f"{target.name}-old")
     shutil.rmtree(old, ignore_errors=True)
     target.rename(old)
@@ -246,6 +274,45 @@ def _replaced(target: Path, partitioned: Callable[[Path], HatsCatalog]) -> None:
     shutil.rmtree(old)
     if problem is not None:
         raise problem
+
+
+def check_same_sky(before: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """Check that a catalog may be a later state of another one.
+
+    Parameters
+    ----------
+    before, now : dict
+        The digests of the partitions of both, by order and pixel, such as ``"5/1023"``.
+
+    Raises
+    ------
+    ParameterError
+        If they have no part of the sky in common.
+
+    Warns
+    -----
+    CatalogWarning
+        If all of several partitions have changed.
+    """
+    spans = [
+        sorted((pixel << 2 * (29 - order), (pixel + 1) << 2 * (29 - order))
+               for order, pixel in (map(int, name.split("/")) for name in digests))
+        for digests in (before, now)
+    ]
+    starts = np.array([start for start, _ in spans[0]])
+    ends = np.array([end for _, end in spans[0]])
+    if not any(np.any((starts < end) & (start < ends)) for start, end in spans[1]):
+        raise ParameterError(
+            "source", "a later state of the catalog with which the map was begun",
+            "one of another part of the sky", "use another folder for another survey",
+        )
+    if len(before) > 1 and not {*before.items()} & {*now.items()}:
+        warn_user(
+            f"all {len(before)} partitions of the catalog have changed: the map keeps the "
+            "calibration and the models that were fitted to those before; use another folder if "
+            "this is another catalog",
+            CatalogWarning, "all_changed",
+        )
 
 
 def _columns_of(also: Mapping[str, tuple[str, str]]) -> list[str]:

@@ -60,7 +60,7 @@ def test_errors_of_dithered_maps_cover_the_noise(tmp_path):
         columns[name] = rng.normal(0, 0.3, len(columns["ra"]))
     source = str(write_survey(tmp_path / "hats", columns))
     # Half a pixel is much of the smoothing, so that the noise of the lattices differs.
-    estimator = KaiserSquires(smoothing=4 * u.arcmin, uncertainty="rotations", n_realizations=12)
+    estimator = KaiserSquires(smoothing=2 * u.arcmin, uncertainty="rotations", n_realizations=12)
     survey = map_survey(
         source, estimator, tmp_path / "survey", dither=4, pixel_scale=4 * u.arcmin, nside=1024,
         tile_order=5, margin=0.8 * u.deg, workers=1, large_scales=False, products=False,
