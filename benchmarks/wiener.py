@@ -35,7 +35,7 @@ def main():
     for what, grid in (("whole", whole), ("with holes", holes)):
         for dtype, target in (("float32", None), ("float64", 3)):
             estimator = WienerFilter(z_source=2.5, dtype=dtype)
-            solver = estimator._solver(grid)
+            solver = estimator.prepare(grid, None).solver
             solver.solve(grid.shear)
             # Each step takes both shear components of a convergence, and back.
             floor = transforms(

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-__all__ = ["ROTATIONS", "Inversion", "Uncertainty"]
+__all__ = ["POSTERIOR", "ROTATIONS", "Inversion", "Uncertainty"]
 
 
 class Uncertainty(NamedTuple):
@@ -36,6 +36,9 @@ class Uncertainty(NamedTuple):
 
 #: The scatter of maps of randomly rotated galaxies, which every estimator offers.
 ROTATIONS = Uncertainty("rotations", "noise", from_galaxies=True)
+
+#: The scatter of samples of the posterior about the map, which estimators with a prior offer.
+POSTERIOR = Uncertainty("posterior", "total")
 
 
 class Inversion(NamedTuple):

@@ -205,7 +205,10 @@ def _sources():
 
 
 def fit_power(
-    sums: FieldSums, theory: tuple[np.ndarray, np.ndarray], dtype: str = "float64"
+    sums: FieldSums,
+    theory: tuple[np.ndarray, np.ndarray],
+    dtype: str = "float64",
+    method: str = "WienerFilter",
 ) -> FittedPower:
     """Fit the amplitude and the small-scale cutoff of a power spectrum to the shear of fields.
 
@@ -222,6 +225,8 @@ def fit_power(
         The result of `theory_table`.
     dtype : {"float64", "float32"}
         The precision of the transforms.
+    method : str
+        The name of the estimator, for the warning.
 
     Returns
     -------
@@ -249,11 +254,11 @@ def fit_power(
     fit = _PowerFit(spectra, theory)
     fitted = fit.result()
     if fitted.significance < _MIN_SIGNIFICANCE:
-        _warn_of_no_signal(fitted)
+        _warn_of_no_signal(fitted, method)
     return fitted
 
 
-def _warn_of_no_signal(fitted: FittedPower) -> None:
+def _warn_of_no_signal(fitted: FittedPower, method: str) -> None:
     """Warn that the shear of the fields has no significant power above the noise."""
     measured = "is negative" if fitted.significance < 0 else "is not significant"
     cause = remedy = ""
@@ -261,7 +266,7 @@ def _warn_of_no_signal(fitted: FittedPower) -> None:
         cause = f" and the B-mode exceeds the E-mode by {-fitted.e_minus_b:.1f} sigma"
         remedy = "test the sign convention of the catalog (lensmap check), and "
     warn_user(
-        f"the lensing power that WienerFilter measures in the catalog {measured} "
+        f"the lensing power that {method} measures in the catalog {measured} "
         f"({fitted.significance:.1f} sigma){cause}, so the power spectrum of the prior is "
         f"uncertain: {fitted.amplitude:.2g} +- {fitted.amplitude_error:.2g} times the theory for "
         f"galaxies of mean redshift {_MEAN_REDSHIFT}; {remedy}give {{z_source}}, the "

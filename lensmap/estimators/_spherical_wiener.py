@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from lensmap.estimators._contract import Contract
-from lensmap.estimators._declarations import ROTATIONS, Uncertainty
+from lensmap.estimators._declarations import POSTERIOR, ROTATIONS
 from lensmap.estimators._prior import check_prior_power, describe_prior_power
 from lensmap.estimators._sphere import (
     SphericalEstimator,
@@ -89,7 +89,7 @@ class SphericalWiener(SphericalEstimator):
     SphericalWiener(z_source=0.8, uncertainty='posterior')
     """
 
-    uncertainties = (ROTATIONS, Uncertainty("posterior", "total"))
+    uncertainties = (ROTATIONS, POSTERIOR)
     # Fix the noise, so that the map is linear in the ellipticities. The laws hold to the tolerance
     # of the solver, set lower than by default.
     contract = Contract(

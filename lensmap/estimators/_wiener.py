@@ -1,34 +1,23 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`WienerFilter`: the optimal linear map for a known power spectrum and known noise."""
 
-import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
 import numpy as np
-from astropy import units as u
-from astropy.wcs import WCS
 
-from lensmap.estimators._base import Estimator
-from lensmap.estimators._binning import make_grid
 from lensmap.estimators._contract import Contract
-from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
-from lensmap.estimators._dressing import to_map
-from lensmap.estimators._fitted_power import FieldSums, FittedPower, fit_power, theory_table
-from lensmap.estimators._prior import check_prior_power, check_theory, describe_prior_power
+from lensmap.estimators._declarations import POSTERIOR, ROTATIONS, Inversion
+from lensmap.estimators._fitted_power import FittedPower
+from lensmap.estimators._power_prior import PowerPriorEstimator, meta_of_power
+from lensmap.estimators._prior import check_prior_power, check_theory
 from lensmap.estimators._support import Support, data_support
-from lensmap.flatsky import WienerSolver, interpolate_power, mode_power, padded_shape
+from lensmap.flatsky import WienerSolver
 from lensmap.grid import ShearGrid
-from lensmap.maps import ConvergenceMap
-from lensmap.typing import CatalogLike, CosmologyLike, RedshiftLike, RNGLike, SeedLike
-from lensmap.utils import check_choice, check_count, check_number, seeded_generator
+from lensmap.typing import CosmologyLike, RedshiftLike, SeedLike
+from lensmap.utils import check_choice, check_count, check_number
 
 __all__ = ["WienerFilter"]
-
-# With cloud-in-cell, the squares of the fractions of a galaxy in its four pixels add up to this on
-# average. The noise variance is divided by this number: otherwise, pixels taken as independent
-# would have too little noise on large scales, as if there were more galaxies.
-_CLOUD = 4 / 9
 
 
 class _State(NamedTuple):
@@ -55,7 +44,7 @@ def _wiener_response(estimator, ell_x, ell_y, pixel_scale, density):
     return window * signal / (signal + estimator.sigma_e**2 / density)
 
 
-class WienerFilter(Estimator):
+class WienerFilter(PowerPriorEstimator):
     r"""The Wiener filter: the posterior mean for a Gaussian signal of known power spectrum.
 
     .. math:: \hat\kappa = (S^{-1} + A^T N^{-1} A)^{-1} A^T N^{-1} g
@@ -187,7 +176,7 @@ class WienerFilter(Estimator):
     """
 
     linear = True
-    uncertainties = (ROTATIONS, Uncertainty("posterior", "total"))
+    uncertainties = (ROTATIONS, POSTERIOR)
     # Fix the noise and the power: if they were measured from the ellipticities, the map would not
     # be linear in them. The laws hold to the tolerance of the solver, set lower than by default.
     contract = Contract(
@@ -237,126 +226,6 @@ class WienerFilter(Estimator):
         self.dtype = check_choice(dtype, "dtype", ("float64", "float32"))
         self.check_parameters()
 
-    def sample(
-        self,
-        catalog: CatalogLike | ShearGrid,
-        wcs: WCS | None = None,
-        mask: object = None,
-        *,
-        n_samples: int = 10,
-        rng: RNGLike = None,
-    ) -> Iterator[ConvergenceMap]:
-        """Yield samples of the posterior: possible maps of the true convergence.
-
-        The mean of the samples is the map of ``reconstruct``. Their scatter is the error of that
-        map with respect to the true convergence. The samples also give the error of quantities that
-        are not linear in the map, such as peak heights.
-
-        Parameters
-        ----------
-        catalog : ShearCatalog, `~astropy.table.Table` or ShearGrid
-            The galaxies, or a grid in which they are already binned.
-        wcs : `~astropy.wcs.WCS` or None
-            The pixels of the maps. None uses a WCS that covers the catalog.
-        mask : object or None
-            Anything that `lensmap.masks.SkyMask` accepts. None masks nothing.
-        n_samples : int
-            The number of samples.
-        rng : None, int or `numpy.random.Generator`
-            Seed or generator for the samples. None draws a new seed in each call. The seed is
-            stored in the ``meta`` of the maps.
-
-        Yields
-        ------
-        ConvergenceMap
-            One sample, with mask and galaxy counts. It has no B-mode, because the prior has none.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If an argument is invalid, or if no galaxy with nonzero weight is on the map.
-        """
-        check_count(n_samples, "n_samples", minimum=1)
-        # Without an uncertainty from rotations, a ShearGrid is accepted in place of a catalog.
-        plain = self.replace(uncertainty=None)
-        grid, _, target = make_grid(plain, catalog, wcs, mask)
-        rng, seed = seeded_generator(rng)
-        state = plain.prepare(grid, plain.fit(plain.measure(grid)))
-        mean = plain.invert(grid, state)
-        for i in range(0, n_samples, 2):
-            pair = state.solver.fluctuations(rng)
-            for part in (pair.real, pair.imag)[: n_samples - i]:
-                sample = mean._replace(
-                    kappa=mean.kappa + part, kappa_b=None,
-                    meta={**(mean.meta or {}), "sample": "of the posterior", **seed},
-                )
-                yield to_map(plain, grid, sample, target)
-
-    @property
-    def fits_model(self) -> bool:
-        """Whether the power spectrum is fitted: if it is not given, and ``z_source`` is None."""
-        return isinstance(self.power, str) and self.z_source is None
-
-    def measure(self, grid: ShearGrid) -> FieldSums | None:
-        """Return the binned shear of a field, to which `fit` fits the power spectrum.
-
-        Parameters
-        ----------
-        grid : `lensmap.ShearGrid`
-            The binned galaxies of the field, or of a part of it.
-
-        Returns
-        -------
-        object or None
-            An object that holds the grid and can be added to those of other grids. None if
-            ``power`` is a spectrum or ``z_source`` is given.
-        """
-        return FieldSums(grid) if self.fits_model else None
-
-    def compact(self, sums: FieldSums | None) -> FieldSums | None:
-        """Return the power of a tile in place of its binned shear.
-
-        Parameters
-        ----------
-        sums : object or None
-            The result of `measure` for a tile.
-
-        Returns
-        -------
-        object or None
-            Sums for `fit` that take little memory.
-        """
-        return None if sums is None else sums.compact(self.dtype)
-
-    def fit(self, sums: FieldSums | None) -> FittedPower | None:
-        """Fit the amplitude and the small-scale cutoff of the power spectrum to the shear.
-
-        Parameters
-        ----------
-        sums : object or None
-            The sum of the results of `measure` over all parts of the field or survey.
-
-        Returns
-        -------
-        object or None
-            The fitted spectrum, or None if ``power`` is a spectrum or ``z_source`` is given. The
-            fitted spectrum is a named tuple of numbers:
-
-            - ``amplitude``, ``amplitude_error``: the factor A on the theory, and its error;
-            - ``cutoff``, ``ln_cutoff_error``: the multipole of the cutoff on small scales, and the
-              error of its natural logarithm;
-            - ``prior_weight``: the share of the prior in the amplitude, from 0 to 1;
-            - ``noise_ratio``: the fitted noise power divided by that expected from the catalog;
-            - ``significance``: the significance of the signal in sigma, without the prior;
-            - ``e_minus_b``: the significance from the E-mode minus the B-mode power alone.
-
-        Warns
-        -----
-        MapWarning
-            If the sums do not determine the amplitude.
-        """
-        return None if sums is None else fit_power(sums, self._table(), self.dtype)
-
     def prepare(self, grid: ShearGrid, fitted: FittedPower | None) -> _State:
         """Return the solver for the noise and pixels of a grid, and the pixels near galaxies.
 
@@ -375,7 +244,14 @@ class WienerFilter(Estimator):
         """
         if fitted is None:
             fitted = self.fit(self.measure(grid))
-        return _State(self._solver(grid, fitted), data_support(grid, self.fill_holes), fitted)
+        solver = WienerSolver(
+            self._variance(grid),
+            self._mode_power(grid, fitted),
+            dtype=self.dtype,
+            tolerance=self.tolerance,
+            max_iterations=self.max_iterations,
+        )
+        return _State(solver, data_support(grid, self.fill_holes), fitted)
 
     def invert(self, grid: ShearGrid, state: _State) -> Inversion:
         """Solve the Wiener filter equation for the convergence.
@@ -395,91 +271,12 @@ class WienerFilter(Estimator):
         kappa = state.solver.solve(grid.shear)
         for _ in range(self.reduced_shear_iterations):
             kappa = state.solver.solve(grid.shear * (1 - kappa.real))
-        meta = None if state.fitted is None else {"prior_power": state.fitted.meta()}
-        return Inversion(kappa.real, kappa.imag, *state.support, meta=meta)
+        return Inversion(
+            kappa.real, kappa.imag, *state.support, meta=meta_of_power(state.fitted)
+        )
 
-    def noise(
+    def _deviations(
         self, grid: ShearGrid, state: _State, rng: np.random.Generator
     ) -> Iterable[np.ndarray]:
-        """Return one realization of the error of the map.
-
-        Parameters
-        ----------
-        grid : `lensmap.ShearGrid`
-            The grid of randomly rotated galaxies or, for ``"posterior"``, the grid of the map.
-        state : object
-            The result of `prepare`.
-        rng : `numpy.random.Generator`
-            Generator for the fluctuations of the posterior.
-
-        Returns
-        -------
-        iterable of `numpy.ndarray`
-            Two arrays ``(ny, nx)``: the E-mode and the B-mode of the rotated galaxies, or two
-            fluctuations of the posterior about its mean.
-        """
-        if self.uncertainty != "posterior":
-            return super().noise(grid, state, rng)
         pair = state.solver.fluctuations(rng)
         return pair.real, pair.imag
-
-    def describe_params(self) -> dict[str, object]:
-        """Return the parameters in the form stored in the metadata of a map.
-
-        Returns
-        -------
-        dict
-            The values of the parameters, keyed by name. A tabulated power spectrum is described by
-            the number of its multipoles, the lowest and the highest.
-        """
-        return describe_prior_power(super().describe_params(), self.power)
-
-    def _solver(self, grid, fitted):
-        """Return the solver of the Wiener filter for the noise and the pixels of a grid.
-
-        ``fitted`` is the power spectrum that `fit` returned; None if no spectrum was fitted.
-        """
-        clouds = grid.scheme == "cloud-in-cell"
-        power = mode_power(
-            padded_shape(grid.shape, self.padding),
-            grid.pixel_frame.scale.to_value(u.rad),
-            functools.partial(self._power_of, fitted=fitted),
-            smoothed=2 if clouds else 1,
-        )
-        return WienerSolver(
-            grid.sigma**2 / (_CLOUD if clouds else 1),
-            power,
-            dtype=self.dtype,
-            tolerance=self.tolerance,
-            max_iterations=self.max_iterations,
-        )
-
-    def _power_of(self, ell, fitted):
-        if not isinstance(self.power, str):
-            return self.power(ell) if callable(self.power) else interpolate_power(ell, *self.power)
-        theory = interpolate_power(ell, *self._table())
-        return theory if fitted is None else fitted.power(ell, theory)
-
-    def _table(self):
-        """Return the theoretical power spectrum as a table ``(ell, C_ell)``, which is cached."""
-        try:
-            return _kept_theory(self.z_source, self.cosmology, self.power)
-        except TypeError:  # the cosmology is not hashable, so there is no cache
-            return _theory(self.z_source, self.cosmology, self.power)
-
-
-def _theory(z_source, cosmology, code):
-    """Return the theoretical power spectrum of the convergence as a table ``(ell, C_ell)``.
-
-    If ``z_source`` is None, the spectrum is that of `theory_table`, whose amplitude is fitted to
-    the field. ``code`` is what computes the matter power spectrum.
-    """
-    from lensmap.cosmology import convergence_power
-
-    if z_source is None:
-        return theory_table(cosmology, code)
-    ell = np.geomspace(1.0, 1e7, 400)
-    return ell, convergence_power(ell, z_source, cosmology, power=code)
-
-
-_kept_theory = functools.lru_cache(maxsize=8)(_theory)
