@@ -6,6 +6,10 @@ from ._smoothing import gaussian_smooth, near_data, normalized_smooth
 
 # For other packages of lensmap; not public.
 from ._kaiser_squires import padded_shape as padded_shape, shear_kernel as shear_kernel
+from ._maximum_entropy import (
+    EntropySolution as EntropySolution,
+    EntropySolver as EntropySolver,
+)
 from ._masked_power import MaskedPower as MaskedPower, masked_power as masked_power
 from ._mode_coupling import ModeCoupling as ModeCoupling
 from ._multipoles import spaced_edges as spaced_edges
