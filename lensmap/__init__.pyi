@@ -2,7 +2,14 @@
 from .catalog import ShearCatalog
 from .cosmology import SourceRedshifts
 from .diagnostics import check_convention
-from .estimators import CNNReconstructor, Estimator, KaiserSquires, MaskedCNN, WienerFilter
+from .estimators import (
+    CNNReconstructor,
+    Estimator,
+    KaiserSquires,
+    MaskedCNN,
+    MaximumEntropy,
+    WienerFilter,
+)
 from .grid import ShearGrid, coarsened_wcs, make_wcs
 from .halos import NFWHalo
 from .maps import ConvergenceMap
@@ -24,6 +31,7 @@ __all__ = [
     "LensingField",
     "LensmapWarning",
     "MaskedCNN",
+    "MaximumEntropy",
     "MockSurvey",
     "NFWHalo",
     "ShearCatalog",

@@ -4,6 +4,7 @@ from ._cnn import CNNReconstructor, MaskedCNN
 from ._contract import Contract
 from ._declarations import Inversion, Uncertainty
 from ._kaiser_squires import KaiserSquires
+from ._maximum_entropy import MaximumEntropy
 from ._options import Option
 from ._registry import available_estimators
 from ._specification import make_estimator
@@ -29,6 +30,7 @@ __all__ = [
     "Inversion",
     "KaiserSquires",
     "MaskedCNN",
+    "MaximumEntropy",
     "Option",
     "SphericalKaiserSquires",
     "SphericalWiener",

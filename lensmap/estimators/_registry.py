@@ -16,6 +16,7 @@ GROUP = "lensmap.estimators"
 _OWN = {
     "ks": ("_kaiser_squires", "KaiserSquires"),
     "wiener": ("_wiener", "WienerFilter"),
+    "me": ("_maximum_entropy", "MaximumEntropy"),
     "cnn": ("_cnn", "CNNReconstructor"),
     "masked-cnn": ("_cnn", "MaskedCNN"),
     "sphere-ks": ("_spherical_kaiser_squires", "SphericalKaiserSquires"),

@@ -78,8 +78,8 @@ def minimize_lbfgs(
 
     References
     ----------
-    Liu & Nocedal 1989, Math. Program. 45, 503; Lewis & Overton 2013, Math. Program. 141, 135,
-    algorithm 2.6 (the search along a direction).
+    Liu & Nocedal 1989, Math. Program. 45, 503; Lewis & Overton 2013, Math. Program. 141, 135
+    (the search along a direction).
     """
     precision = float(np.finfo(x.dtype).eps)
     pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=memory)

@@ -140,8 +140,7 @@ class EntropySolver:
     ----------
     Gull & Skilling 1999, "Quantified Maximum Entropy MemSys5 Users' Manual" (intrinsic correlation
     function); Bridle et al. 1998, MNRAS 299, 895; Seitz, Schneider & Bartelmann 1998, A&A 337, 325;
-    Marshall et al. 2002, MNRAS 335, 1037, eq. 8 to 12; Zhu et al. 1997, ACM Trans. Math. Softw. 23,
-    550 (L-BFGS-B).
+    Marshall et al. 2002, MNRAS 335, 1037 (intrinsic correlation function of lensing).
     """
 
     def __init__(

@@ -89,7 +89,7 @@ class ReducedShearLikelihood:
     References
     ----------
     Schneider & Seitz 1995, A&A 294, 411 (the mean ellipticity); Seitz, Schneider & Bartelmann 1998,
-    A&A 337, 325, eq. 14 (the likelihood, with the variance of the lensed ellipticities).
+    A&A 337, 325 (the likelihood, with the variance of the lensed ellipticities).
     """
 
     def __init__(

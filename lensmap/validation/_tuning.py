@@ -11,7 +11,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.cosmology import convergence_power, get_cosmology
-from lensmap.estimators import Estimator, KaiserSquires, WienerFilter
+from lensmap.estimators import Estimator, KaiserSquires, MaximumEntropy, WienerFilter
 from lensmap.flatsky import measure_power
 from lensmap.scores import pearson_r, rmse
 from lensmap.simulate import draw_fields, resolution_transfer
@@ -205,7 +205,7 @@ def _theoretical(setup):
 
 
 class Tuner:
-    """Callable that returns the tuned variant of a linear estimator, for `make_estimator`.
+    """Callable that returns the tuned variant of an estimator, for `make_estimator`.
 
     All estimators are tuned on the same simulated fields, which are drawn at the first call.
 
@@ -246,7 +246,13 @@ class Tuner:
     @cached_property
     def _tuned(self):
         tuned = tune_linear(*self._arguments, **self._options)
-        return {KaiserSquires: tuned.kaiser_squires, WienerFilter: tuned.wiener}
+        # The prior of the maximum-entropy method has the power spectrum of the Wiener filter.
+        prior = {name: getattr(tuned.wiener, name) for name in _PRIOR}
+        return {
+            KaiserSquires: tuned.kaiser_squires,
+            WienerFilter: tuned.wiener,
+            MaximumEntropy: MaximumEntropy(**prior, dtype="float32"),
+        }
 
     @staticmethod
     def check(estimator: Estimator) -> Estimator:
@@ -286,7 +292,7 @@ class Tuner:
 
         Parameters
         ----------
-        estimator : KaiserSquires or WienerFilter
+        estimator : KaiserSquires, WienerFilter or MaximumEntropy
             The estimator.
 
         Returns
@@ -303,10 +309,14 @@ class Tuner:
         return self._tuned[type(estimator)].replace(**_given_parameters(estimator))
 
 
+# The parameters that set the power spectrum of a prior.
+_PRIOR = ("power", "z_source", "cosmology")
+
 # The parameters that tuning sets.
 _TUNED_PARAMETERS = {
     KaiserSquires: ("smoothing",),
-    WienerFilter: ("power", "z_source", "cosmology"),
+    WienerFilter: _PRIOR,
+    MaximumEntropy: _PRIOR,
 }
 
 

@@ -12,7 +12,13 @@ import pytest
 from worker_functions import mark_and_path
 from astropy import units as u
 
-from lensmap import CNNReconstructor, KaiserSquires, MaskedCNN, WienerFilter
+from lensmap import (
+    CNNReconstructor,
+    KaiserSquires,
+    MaskedCNN,
+    MaximumEntropy,
+    WienerFilter,
+)
 from lensmap.estimators import (
     Estimator,
     SphericalKaiserSquires,
@@ -30,15 +36,15 @@ from lensmap.utils import (
     to_plain,
 )
 
-OWN = {"ks": KaiserSquires, "wiener": WienerFilter, "cnn": CNNReconstructor,
-       "masked-cnn": MaskedCNN, "sphere-ks": SphericalKaiserSquires,
+OWN = {"ks": KaiserSquires, "wiener": WienerFilter, "me": MaximumEntropy,
+       "cnn": CNNReconstructor, "masked-cnn": MaskedCNN, "sphere-ks": SphericalKaiserSquires,
        "sphere-wiener": SphericalWiener}
 
 
 def test_own_names():
     assert available_estimators() == list(OWN) and load_estimators() == OWN
     assert all(get_estimator(name) is cls for name, cls in OWN.items())
-    with pytest.raises(ValueError, match="no estimator 'nn'; there are 'ks', 'wiener', 'cnn'"):
+    with pytest.raises(ValueError, match="no estimator 'nn'; there are 'ks', 'wiener', 'me'"):
         get_estimator("nn")
 
 

@@ -34,8 +34,9 @@ uncertainty, mask and galaxy counts, each with its WCS. With --uncertainty N, th
 also holds the peaks of maps of N randomly rotated catalogs, from which the number of
 false peaks to expect is computed, here and by 'lensmap peaks'. The sign convention of
 the ellipticities is tested first, unless --no-check is given. The Wiener filter (wiener)
-needs the power spectrum of the convergence: without --z-source, it is computed for the
-mean redshift of the galaxies; without redshifts, it is fitted to the catalog. For catalogs
+and the maximum-entropy method (me) need the power spectrum of the convergence: without
+--z-source, it is computed for the mean redshift of the galaxies; without redshifts, it is
+fitted to the catalog. For catalogs
 of more than some 20 degrees, the methods sphere-ks and sphere-wiener make a map on HEALPix
 pixels (--nside)."""
 EXAMPLES = """examples:

@@ -67,8 +67,8 @@ def add_arguments(parser):
         help="the output folder, created if it does not exist")
     add("-e", "--estimators", type=_names, default=_DEFAULT, metavar="NAMES",
         help="the estimators, separated by commas: ks150 (Kaiser-Squires with a smoothing of 150 "
-        "arcsec); ks:tuned and wiener:tuned (parameters that are best on other simulated fields); "
-        "ks, wiener and cnn with parameters, such as ks(smoothing=2arcmin); the bundled networks "
+        "arcsec); ks:tuned, wiener:tuned and me:tuned (parameters that are best on other simulated "
+        "fields); ks, wiener, me and cnn with parameters, such as ks(smoothing=2arcmin); networks "
         "h21like, cha2025 and lensmap; weights files of networks (.h5); your own estimator as "
         "file.py:Class, a Python file whose code is run (default: %(default)s)")
     from lensmap.validation import ValidationSetup
@@ -81,7 +81,7 @@ def add_arguments(parser):
         "masked (default %(default)s)")
     group.add_argument("--truth", type=InputFile, nargs="+", metavar="FILE",
                        help="files of true maps, all of one shape and pixel scale, in place of "
-                       "simulated fields; ks:tuned and wiener:tuned are tuned on the last files, "
+                       "simulated fields; names with :tuned are tuned on the last files, "
                        "as many as --tuning sets")
     group.add_argument("--z-source", type=float, metavar="Z",
                        help="the redshift of the source galaxies (default: that of --preset)")
@@ -113,8 +113,8 @@ def add_arguments(parser):
                        "networks with 95 per cent intervals, and the Wiener filter with posterior "
                        "errors")
     group.add_argument("--tuning", dest="n_tuning", type=count, default=8, metavar="N",
-                       help="the number of other fields on which ks:tuned and wiener:tuned are "
-                            "tuned (default %(default)s)")
+                       help="the number of other fields on which ks:tuned, wiener:tuned and "
+                            "me:tuned are tuned (default %(default)s)")
     group.add_argument("--seed", type=int, default=0,
                        metavar="N",
                        help="the seed of the series of fields (default 0)")
