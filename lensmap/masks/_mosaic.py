@@ -105,6 +105,7 @@ class MosaicSource:
         n = len(self.images)
         self.kind = f"a mosaic of {n} image{'s' if n != 1 else ''}"
         self._read(self.images[0])  # so that values that say nothing are an error here
+        values.n_used += 1  # also if the image was in memory already
 
     def contains(self, positions: Positions, exclude: str = "inside") -> np.ndarray:
         """Return whether each position lies inside the mask of all images, bool, ``(n,)``.
