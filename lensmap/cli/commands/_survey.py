@@ -66,7 +66,8 @@ exit codes: 5 some tiles, partitions or files failed, or the dask scheduler was 
 command tries what is missing"""
 PARAMETERS = {
     "source": "the catalog", "files": "the catalog", "folder": "--output",
-    "keep": "--also-map", "extra_columns": "--also-map", "executor": "--dask",
+    "keep": "--also-map or --calibrate-by", "extra_columns": "--also-map or --calibrate-by",
+    "executor": "--dask",
     "large_scales=False": "--no-large-scales",
 }
 
