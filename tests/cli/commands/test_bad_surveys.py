@@ -40,7 +40,7 @@ def inputs(tmp_path_factory):
     nowhere["ra"] = np.nan
     nowhere.write(folder / "nowhere.fits")
     (folder / "nothing").mkdir()
-    (folder / "afile").write_text("x")
+    (folder / "file.txt").write_text("x")
     (folder / "far.reg").write_text("icrs\ncircle(200,-30,0.1)\n")
     return folder
 
@@ -132,8 +132,8 @@ def test_another_survey_is_no_update(error):
 
 
 def test_places_of_the_map(error):
-    code, line, _ = error("survey", "hats", "-o", "afile", *WORDS)
-    assert code == 1 and "'afile' is a file, not a directory" in line
+    code, line, _ = error("survey", "hats", "-o", "file.txt", *WORDS)
+    assert code == 1 and "'file.txt' is a file, not a directory" in line
     if os.getuid() != 0:  # who may write everywhere
         Path("locked").mkdir(mode=0o555)
         code, line, _ = error("survey", "hats", "-o", "locked/map", *WORDS)
