@@ -39,6 +39,7 @@ from lensmap.utils import (
     LensmapWarning,
     add_provenance,
     atomic_write,
+    peak_memory,
     plain,
     printable,
     printable_lines,
@@ -370,10 +371,5 @@ def _usage_of_machine(began):
     ``began`` is the value of `time.monotonic` at the beginning of the run.
     """
     text = f"took {time.monotonic() - began:.1f} s"
-    try:
-        import resource
-    except ImportError:  # not on Windows
-        return text
-    unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
-    return f"{text} and at most {peak / 1e6:.0f} MB of memory"
+    peak = peak_memory()
+    return text if peak is None else f"{text} and at most {peak / 1e6:.0f} MB of memory"

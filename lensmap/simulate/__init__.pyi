@@ -12,6 +12,7 @@ from ._field_folder import FieldFolder as FieldFolder
 from ._parallel import field_seed as field_seed, run_series as run_series
 from .fields import field_format as field_format, open_hdf5 as open_hdf5
 from .halo_model import resolution_transfer as resolution_transfer
+from .sky import SkyFiles as SkyFiles, read_sky as read_sky
 from .surveys import (
     IntrinsicEllipticities as IntrinsicEllipticities,
     MeasurementError as MeasurementError,

@@ -3,6 +3,7 @@ from ._map_survey import map_survey, plan_survey
 from ._plan import Plan
 from ._survey_map import SurveyMap
 from ._truth import compare_maps
+from ._validation import SurveyValidation
 from .products import (
     HealpixTable,
     HealSparseFile,
@@ -23,6 +24,7 @@ __all__ = [
     "MocFile",
     "Plan",
     "SurveyMap",
+    "SurveyValidation",
     "compare_maps",
     "map_survey",
     "plan_survey",

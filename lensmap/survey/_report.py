@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from lensmap.survey._survey_map import SurveyMap
     from lensmap.typing import PathLike
 
-__all__ = ["write_survey_report"]
+__all__ = ["REPORT_FILE", "Section", "render_page", "write_survey_report"]
+
+#: The name of the page in the folder of a survey.
+REPORT_FILE = "report.html"
 
 # More tiles than this are left out of the table of the page.
 _MAX_TILES = 500
@@ -39,8 +42,8 @@ _PICTURES = (
 
 
 @dataclass
-class _Section:
-    """A section of the page: paragraphs, pictures and tables."""
+class Section:
+    """A section of a page: paragraphs, pictures and tables."""
 
     heading: str
     texts: list[str] = field(default_factory=list)
@@ -50,6 +53,7 @@ class _Section:
     def table(
         self, headings: Sequence[str], rows: Iterable[Sequence[str]], caption: str = ""
     ) -> None:
+        """Add a table."""
         self.tables.append({"headings": headings, "rows": list(rows), "caption": caption})
 
 
@@ -83,24 +87,43 @@ def write_survey_report(survey: SurveyMap, path: PathLike, *, overwrite: bool) -
     return file
 
 
-def _render(survey: SurveyMap) -> str:
+def render_page(title: str, notes: Sequence[str], sections: Sequence[Section]) -> str:
+    """Return an HTML page that needs no other file.
+
+    Parameters
+    ----------
+    title : str
+        The title.
+    notes : sequence of str
+        Sentences that stand before all else.
+    sections : sequence of Section
+        The sections.
+
+    Returns
+    -------
+    str
+        The page.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    numbers = map_numbers(survey.blocks())
     loader = PackageLoader("lensmap.survey")
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template("survey.html").render(
-        title=f"Mass map of {survey.plan['area_deg2']:.0f} square degrees",
-        notes=_notes(survey),
-        sections=[
-            _map_section(survey, numbers), _tile_section(survey), _seam_section(survey),
-            _null_section(survey, numbers), _quality_section(numbers), _run_section(survey),
-        ],
+        title=title, notes=notes, sections=sections,
         style_sheet=loader.get_source(environment, "survey.css")[0],
     )
+
+
+def _render(survey: SurveyMap) -> str:
+    numbers = map_numbers(survey.blocks())
+    title = f"Mass map of {survey.plan['area_deg2']:.0f} square degrees"
+    return render_page(title, _notes(survey), [
+        _map_section(survey, numbers), _tile_section(survey), _seam_section(survey),
+        _null_section(survey, numbers), _quality_section(numbers), _run_section(survey),
+    ])
 
 
 def _notes(survey: SurveyMap) -> list[str]:
@@ -116,8 +139,8 @@ def _notes(survey: SurveyMap) -> list[str]:
     return notes
 
 
-def _map_section(survey: SurveyMap, numbers: MapNumbers) -> _Section:
-    plan, section = survey.plan, _Section("Map")
+def _map_section(survey: SurveyMap, numbers: MapNumbers) -> Section:
+    plan, section = survey.plan, Section("Map")
     rows = [
         ("Estimator", survey.settings["estimator"]),
         ("Area with galaxies", f"{plan['area_deg2']:.1f} deg²"),
@@ -164,9 +187,9 @@ def _picture(path: Path, caption: str) -> dict[str, str]:
     }
 
 
-def _tile_section(survey: SurveyMap) -> _Section:
+def _tile_section(survey: SurveyMap) -> Section:
     table, failed = survey.tiles, survey.failed
-    section = _Section("Tiles", [
+    section = Section("Tiles", [
         f"{len(table)} tiles of order {survey.plan['tile_order']}, each mapped with a margin of "
         f"{survey.plan['margin_deg']:.3g} deg, took {table['seconds'].value.sum():.0f} s together."
     ])
@@ -188,8 +211,8 @@ def _tile_section(survey: SurveyMap) -> _Section:
     return section
 
 
-def _seam_section(survey: SurveyMap) -> _Section:
-    section = _Section("Seams between tiles", [
+def _seam_section(survey: SurveyMap) -> Section:
+    section = Section("Seams between tiles", [
         "Where two tiles overlap, both have a map of the same sky, and the survey map is their "
         "weighted mean. The differences of the two maps show how much the map depends on the "
         "tiling. They hold pixels in which both tiles have a weight of at least 0.1."
@@ -208,6 +231,7 @@ def _seam_section(survey: SurveyMap) -> _Section:
         ("Root mean square of the difference", _share(seams.rms, seams.scatter_blended)),
         ("Root mean square of the mean difference of a pair",
          _share(seams.step, seams.scatter_blended)),
+        ("Largest mean difference of a pair", _share(seams.largest_step, seams.scatter_blended)),
     ])
     return section
 
@@ -220,8 +244,8 @@ def _share(value: float, scatter: float) -> str:
     return f"{value:.2g}{share}"
 
 
-def _null_section(survey: SurveyMap, numbers: MapNumbers) -> _Section:
-    section = _Section("Null tests")
+def _null_section(survey: SurveyMap, numbers: MapNumbers) -> Section:
+    section = Section("Null tests")
     if numbers.b_over_error is not None:
         rms, error = numbers.b_over_error
         section.texts.append(
@@ -247,7 +271,7 @@ def _null_section(survey: SurveyMap, numbers: MapNumbers) -> _Section:
     return section
 
 
-def _add_cross_power(section: _Section, name: str, power: Any) -> None:
+def _add_cross_power(section: Section, name: str, power: Any) -> None:
     """Add the cross-power of kappa with another map to a section."""
     cross, error = power["cross"], power["cross_err"]
     pull = np.asarray(cross / error)
@@ -270,8 +294,8 @@ def _add_cross_power(section: _Section, name: str, power: Any) -> None:
     )
 
 
-def _quality_section(numbers: MapNumbers) -> _Section:
-    section = _Section("Quality of the data", [
+def _quality_section(numbers: MapNumbers) -> Section:
+    section = Section("Quality of the data", [
         "Means, lowest and highest values over all pixels with data. The maps are in quality.hsp."
     ])
     section.table(("", "mean", "lowest", "highest"), [
@@ -281,9 +305,9 @@ def _quality_section(numbers: MapNumbers) -> _Section:
     return section
 
 
-def _run_section(survey: SurveyMap) -> _Section:
+def _run_section(survey: SurveyMap) -> Section:
     record, settings = provenance(), survey.settings
-    section = _Section("Run")
+    section = Section("Run")
     rows = [(name, str(value)) for name, value in settings["parameters"].items()]
     section.table(("parameter", "value"), rows, settings["estimator"])
     rows = [

@@ -6,8 +6,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import time
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -41,7 +43,7 @@ from lensmap.survey._plan import Plan, check_given, make_plan, tiles_in_region
 from lensmap.survey._resources import check_resources, needed_disk
 from lensmap.survey._scan import Scan, ScanTask, scan_partition
 from lensmap.survey._sources import as_source, check_same_sky, tile_digests
-from lensmap.survey._survey_map import KIND, SCHEMA, SurveyMap, write_tile_table
+from lensmap.survey._survey_map import KIND, SCHEMA, STEPS, SurveyMap, write_tile_table
 from lensmap.survey._tile_files import TileFiles
 from lensmap.survey._tile_map import TileTask, map_tile
 from lensmap.utils import (
@@ -177,8 +179,10 @@ class SurveyRun:
         check_nside(further, plan.nside)
         tiles = self.tiles(only)
         self.check_resources(len(tiles), further)
-        task = self._task(plan)
-        failed, moved = self._map(task, tiles, plan)
+        with self._timed("fit"):
+            task = self._task(plan)
+        with self._timed("tiles"):
+            failed, moved = self._map(task, tiles, plan)
         self.folder.note("tiles", {
             "requested": tiles, "failed": failed, "damaged": self._damaged(),
         })
@@ -192,12 +196,13 @@ class SurveyRun:
         if write:
             title = f"Convergence map: {self.folder.path.name}"
             layers = survey.layer_names
-            survey.write_products(
-                *further_products(further, survey.folder, layers, title), overwrite=True
-            )
-            if "picture" in further:
-                draw_picture(survey.folder, title)
-                keep_state(survey.folder, [FURTHER_FILES["picture"]], survey.state)
+            with self._timed("products"):
+                survey.write_products(
+                    *further_products(further, survey.folder, layers, title), overwrite=True
+                )
+                if "picture" in further:
+                    draw_picture(survey.folder, title)
+                    keep_state(survey.folder, [FURTHER_FILES["picture"]], survey.state)
         remove_replaced(survey.folder)
         warn_of_old(survey.folder, moved)
         self._report(failed, len(tiles))
@@ -225,11 +230,21 @@ class SurveyRun:
         """Return the plan of the map, for which all galaxies are read once."""
         if self._plan is None:
             try:
-                self._plan = self._make_plan()
+                with self._timed("plan"):
+                    self._plan = self._make_plan()
             except (TypeError, ValueError):
                 self.folder.abandon()  # for a call with other parameters
                 raise
         return self._plan
+
+    @contextmanager
+    def _timed(self, name: str) -> Iterator[None]:
+        """Add the seconds of a step to those of earlier calls, in the folder."""
+        start = time.perf_counter()
+        yield
+        known = self.folder.notes(STEPS)
+        spent = known.get(name, 0.0) + time.perf_counter() - start
+        self.folder.note(STEPS, {**known, name: round(spent, 3)})
 
     def _make_plan(self) -> Plan:
         self._check_changes()

@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""How much the maps of neighboring tiles differ where they overlap."""
+"""How much a survey map depends on its tiles: where they overlap, and on other lattices."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from lensmap.survey._tile_files import TileFiles
 from lensmap.survey._tiles import neighbors
+from lensmap.survey.products import Block
 
-__all__ = ["Seams", "measure_seams"]
+__all__ = ["LatticeChange", "Seams", "compare_lattices", "measure_seams"]
 
 # Both tiles must have at least this weight: elsewhere one of them counts little.
 _MIN_WEIGHT = 0.1
@@ -36,7 +37,10 @@ class Seams(NamedTuple):
     rms : float
         The root mean square of the difference of kappa.
     step : float
-        The root mean square of the mean difference of a pair of tiles.
+        The root mean square of the mean difference of a pair of tiles, weighted by the number of
+        pixels.
+    largest_step : float
+        The largest mean difference of a pair.
     scatter : float
         The standard deviation of kappa in the cores of tiles, where one tile counts alone.
     scatter_blended : float
@@ -47,8 +51,73 @@ class Seams(NamedTuple):
     n_pixels: int
     rms: float
     step: float
+    largest_step: float
     scatter: float
     scatter_blended: float
+
+
+class LatticeChange(NamedTuple):
+    """The difference of two maps of a survey on other lattices, over the scatter of the first.
+
+    Attributes
+    ----------
+    n_pixels : int
+        The number of pixels that are compared.
+    scatter : float
+        The standard deviation of kappa of the first map in these pixels.
+    rms : float
+        The standard deviation of the difference.
+    core, blended : float
+        Those of pixels with one tile, and with several.
+    most : float
+        The absolute difference that 99.9 per cent of the pixels do not exceed.
+    """
+
+    n_pixels: int
+    scatter: float
+    rms: float
+    core: float
+    blended: float
+    most: float
+
+
+def compare_lattices(
+    one: Iterable[Block], other: Iterable[Block], min_edge: float
+) -> LatticeChange:
+    """Compare two maps of the same survey that differ in the lattices of their tiles.
+
+    Parameters
+    ----------
+    one, other : iterable of Block
+        The maps, with the same tiles and resolution.
+    min_edge : float
+        Pixels are compared at least this far from edges and holes, degrees.
+
+    Returns
+    -------
+    LatticeChange
+        The differences.
+    """
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for first, second in zip(one, other, strict=True):
+        if first.pixel != second.pixel:
+            raise ValueError("the maps have different tiles: compare maps of the same catalog")
+        kappa, new = first.layers["kappa"], second.layers["kappa"]
+        used = np.isfinite(kappa) & np.isfinite(new) & (first.layers["edge"] >= min_edge)
+        parts.append((
+            kappa[used].astype(float), new[used].astype(float), first.layers["n_tiles"][used]
+        ))
+    kappa, new, n_tiles = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    scatter = float(np.std(kappa))
+    difference = (kappa - new) / scatter
+    return LatticeChange(
+        len(kappa), scatter, _std(difference), _std(difference[n_tiles == 1]),
+        _std(difference[n_tiles > 1]), float(np.percentile(np.abs(difference), 99.9)),
+    )
+
+
+def _std(values: np.ndarray) -> float:
+    return float(np.std(values)) if len(values) else np.nan
 
 
 def measure_seams(files: TileFiles, tiles: Sequence[int], order: int) -> Seams:
@@ -98,12 +167,13 @@ def measure_seams(files: TileFiles, tiles: Sequence[int], order: int) -> Seams:
             known[0] += difference.sum()
             known[1] += len(difference)
     pairs = np.array([pair for pair in steps.values() if pair[1] > 0]).reshape(-1, 2)
-    means = pairs[pairs[:, 1] >= _MIN_PIXELS]
-    means = means[:, 0] / means[:, 1]
+    step, largest = np.nan, np.nan
+    total, number = pairs[pairs[:, 1] >= _MIN_PIXELS].T
+    if len(total):
+        step = float(np.sqrt(np.average((total / number) ** 2, weights=number)))
+        largest = float(np.max(np.abs(total / number)))
     return Seams(
-        len(pairs), squares.n, squares.rms,
-        float(np.sqrt(np.mean(means**2))) if len(means) else np.nan, core.scatter,
-        blended.scatter,
+        len(pairs), squares.n, squares.rms, step, largest, core.scatter, blended.scatter
     )
 
 

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""The seconds of the steps of a task."""
+"""The time and the memory of the steps of a task."""
 
 from __future__ import annotations
 
@@ -7,11 +7,23 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from lensmap.utils import peak_memory
+
 __all__ = ["Seconds"]
 
 
 class Seconds(dict[str, float]):
-    """The seconds of the steps of a task, keyed by the name of the step."""
+    """The seconds of the steps of a task, keyed by the name of the step.
+
+    Attributes
+    ----------
+    memory : dict
+        The largest memory of the process until the end of each step, bytes; 0 if it is not known.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.memory: dict[str, int] = {}
 
     @contextmanager
     def of(self, name: str, without: Sequence[str] = ()) -> Iterator[None]:
@@ -32,3 +44,4 @@ class Seconds(dict[str, float]):
             spent = time.perf_counter() - start
             spent -= sum(self.get(inner, 0.0) for inner in without) - before
             self[name] = round(self.get(name, 0.0) + spent, 3)
+            self.memory[name] = peak_memory() or 0

@@ -38,14 +38,19 @@ from lensmap.utils import (
 if TYPE_CHECKING:
     from astropy.wcs import WCS
 
+    from lensmap.simulate import SkyFiles
     from lensmap.survey._false_peaks import NoisePeaks
+    from lensmap.survey._validation import SurveyValidation
     from lensmap.typing import AngleLike, PathLike, ProgressLike
 
-__all__ = ["KIND", "SCHEMA", "SurveyMap", "write_tile_table"]
+__all__ = ["KIND", "SCHEMA", "STEPS", "SurveyMap", "write_tile_table"]
 
 #: The version of the files in the folder of a survey, and the kind of the run.
 SCHEMA = 1
 KIND = "survey map"
+
+#: The notes of the run with the seconds of its steps.
+STEPS = "steps"
 
 #: The table of the tiles.
 TILE_TABLE = "tiles.ecsv"
@@ -130,6 +135,11 @@ class SurveyMap:
         """The errors of the tiles that failed in the last run, by the indices of the tiles."""
         failed = self._run.notes("tiles").get("failed", {})
         return {int(tile): text for tile, text in failed.items()}
+
+    @property
+    def steps(self) -> dict[str, float]:
+        """The seconds of the steps of the run, all calls together."""
+        return dict(self._run.notes(STEPS))
 
     @cached_property
     def _files(self) -> TileFiles:
@@ -425,6 +435,54 @@ class SurveyMap:
         table = cross_power_table(maps, edges)
         table.meta |= {"name": name, "apodization_deg": float(taper)}
         return table
+
+    def validate(
+        self,
+        sky: SkyFiles | PathLike,
+        *,
+        peak_density: u.Quantity = 5 / u.deg**2,
+        match_radius: AngleLike = 2.4 * u.arcmin,
+        apodization: AngleLike = 0.5 * u.deg,
+        progress: ProgressLike = None,
+    ) -> SurveyValidation:
+        r"""Compare the map with the truth of the simulated sky that it was made of.
+
+        The comparison holds the transfer and the correlation by multipole, the differences of
+        neighboring tiles, the coverage of the errors in the cores of tiles and where tiles are
+        blended, the peaks of the map against halos, and the time and memory of the run. The truth
+        is smoothed as the map, if the estimator has a smoothing.
+
+        Parameters
+        ----------
+        sky : path-like or SkyFiles
+            The folder of the sky that `lensmap.simulate.simulate_sky` made, or what it returned.
+        peak_density : `~astropy.units.Quantity`
+            The number of peaks per solid angle: the highest are compared with halos.
+        match_radius : `~astropy.units.Quantity` or str
+            The largest separation of a peak and its halo, and the smallest of two peaks.
+        apodization : `~astropy.units.Quantity` or str
+            The width of the zone in which the mask of `compare_maps` falls to 0.
+        progress : None, bool or callable
+            Progress report over the tiles in which peaks are found; see ``lensmap.typing``.
+
+        Returns
+        -------
+        SurveyValidation
+            The numbers; its `~SurveyValidation.write` writes a table and a page.
+
+        Raises
+        ------
+        FileNotFoundError
+            If the folder holds no finished sky, or the maps of the survey have not been written.
+        TypeError, ValueError
+            If a parameter is invalid, or the sky does not cover the map.
+        """
+        from lensmap.survey._validation import validate_survey
+
+        return validate_survey(
+            self, sky, peak_density=peak_density, match_radius=match_radius,
+            apodization=apodization, progress=progress,
+        )
 
     # --- files ------------------------------------------------------------------------------
 

@@ -118,8 +118,9 @@ def map_tile(task: TileTask, item: tuple[int, str]) -> dict[str, Any]:
     Returns
     -------
     dict
-        The facts of the tile: the numbers of galaxies and pixels, the warnings, and the seconds of
-        each step. A tile whose file exists is not mapped again.
+        The facts of the tile: the numbers of galaxies and pixels, the warnings, the seconds of each
+        step, and the largest memory (bytes) of the process until the end of each step. A tile whose
+        file exists is not mapped again.
     """
     pixel, digest = item
     known = task.files.facts(pixel, digest)
@@ -198,7 +199,8 @@ class _TileMap:
     def layers(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Return the maps on HEALPix pixels, and the facts of the tile."""
         facts: dict[str, Any] = {
-            "n_galaxies": 0, "n_masked": 0, "n_pixels": 0, "shape": [0, 0], "seconds": self.seconds,
+            "n_galaxies": 0, "n_masked": 0, "n_pixels": 0, "shape": [0, 0],
+            "seconds": self.seconds, "memory": self.seconds.memory,
         }
         if self.is_empty:
             return {"index": np.empty(0, np.int64)}, facts

@@ -16,13 +16,13 @@ from lensmap.utils import ParameterError, check_angle
 if TYPE_CHECKING:
     from lensmap.typing import AngleLike
 
-__all__ = ["compare_maps"]
+__all__ = ["MAX_NSIDE", "MIN_SHARE", "compare_maps"]
 
-# The highest resolution at which maps are compared.
-_MAX_NSIDE = 1024
+#: The highest resolution at which maps are compared.
+MAX_NSIDE = 1024
 
-# A pixel of this resolution counts if at least this share of it is unmasked in both maps.
-_MIN_SHARE = 0.9
+#: A pixel of this resolution counts if at least this share of it is unmasked in both maps.
+MIN_SHARE = 0.9
 
 # The edges of the multipole bins.
 _EDGES = (20, 30, 50, 100, 200, 400, 700, 1100, 1500, 2000)
@@ -64,7 +64,7 @@ def compare_maps(
     ValueError
         If the maps do not overlap.
     """
-    nside = min(_MAX_NSIDE, kappa.nside, truth.nside)
+    nside = min(MAX_NSIDE, kappa.nside, truth.nside)
     index, one, other = _on_common_pixels(kappa, truth, nside)
     pixels = HealpixPixels(nside)
     width = check_angle(apodization, "apodization").to_value(u.rad)
@@ -105,7 +105,7 @@ def _on_common_pixels(
         good = ~one.mask
         parent, place = np.unique(one.index[good] >> steps, return_inverse=True)
         count = np.bincount(place)
-        full = count >= _MIN_SHARE * 4 ** (steps // 2)
+        full = count >= MIN_SHARE * 4 ** (steps // 2)
         found.append((parent[full], (np.bincount(place, one.data[good]) / count)[full]))
     index, first, second = np.intersect1d(found[0][0], found[1][0], return_indices=True)
     if len(index) == 0:

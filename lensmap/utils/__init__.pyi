@@ -73,6 +73,7 @@ from ._memory import (
     free_memory as free_memory,
     limit_memory as limit_memory,
     memory_limit as memory_limit,
+    peak_memory as peak_memory,
 )
 from ._optional import import_optional as import_optional
 from ._parameters import Parametrized as Parametrized

@@ -3,12 +3,13 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from lensmap.utils._exceptions import ParameterError
 from lensmap.utils._limits import system_memory
 
-__all__ = ["check_memory", "free_memory", "limit_memory", "memory_limit"]
+__all__ = ["check_memory", "free_memory", "limit_memory", "memory_limit", "peak_memory"]
 
 _VARIABLE = "LENSMAP_MEMORY_LIMIT"
 
@@ -92,6 +93,30 @@ def _held_memory():
         return pages * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def peak_memory() -> int | None:
+    """Return the largest memory that this process has used so far.
+
+    Returns
+    -------
+    int or None
+        The largest resident memory in bytes; None on Windows.
+    """
+    # On Linux, getrusage of a new process begins with the peak memory of its parent.
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+    except OSError:
+        status = ""
+    match = re.search(r"^VmHWM:\s*(\d+) kB", status, re.M)
+    if match is not None:
+        return int(match[1]) * 1024
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak * (1 if sys.platform == "darwin" else 1024)
 
 
 def check_memory(

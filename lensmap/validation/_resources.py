@@ -2,16 +2,20 @@
 """Time and memory that an estimator needs for a map, measured in a separate process."""
 
 import pickle
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from lensmap.utils import code_files_of, exact_dumps, kept_from_terminal, load_code_file
+from lensmap.utils import (
+    code_files_of,
+    exact_dumps,
+    kept_from_terminal,
+    load_code_file,
+    peak_memory,
+)
 from lensmap.validation._field_maps import MapMaker
 from lensmap.validation._setup import ValidationSetup
 
@@ -77,19 +81,7 @@ def _measure(pickled, code_files):
             start = time.perf_counter()
             estimator.reconstruct(grid)
             seconds.append(time.perf_counter() - start)
-    return Resources(float(np.median(seconds[1:])), seconds[0], _peak_memory_gib())
-
-
-def _peak_memory_gib():
-    # On Linux, getrusage of a new process begins with the peak memory of its parent.
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text().splitlines():
-            if line.startswith("VmHWM:"):
-                return float(line.split()[1]) / 2**20
-    try:
-        import resource
-    except ImportError:  # Windows
-        return np.nan
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak * (1 if sys.platform == "darwin" else 1024) / 2**30
+    peak = peak_memory()
+    return Resources(
+        float(np.median(seconds[1:])), seconds[0], np.nan if peak is None else peak / 2**30
+    )

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from lensmap.survey._map_numbers import map_numbers
-from lensmap.survey._report import _Section
-from lensmap.survey._seams import measure_seams
+from lensmap.survey._report import Section
+from lensmap.survey._seams import compare_lattices, measure_seams
 from lensmap.survey._tile_files import TileFiles
+from lensmap.survey.products import Block
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_failed_tiles_are_named_and_escaped(analyzed, tmp_path, monkeypatch):
     failed = property(lambda self: {77: "a <b>file</b> is damaged"})
     monkeypatch.setattr(type(analyzed), "failed", failed)
     monkeypatch.setattr("lensmap.survey._report._PICTURES", ())
-    monkeypatch.setattr("lensmap.survey._report._null_section", lambda *_: _Section("Null tests"))
+    monkeypatch.setattr("lensmap.survey._report._null_section", lambda *_: Section("Null tests"))
     page = analyzed.write_report(tmp_path / "p.html").read_text(encoding="utf-8")
     assert "a &lt;b&gt;file&lt;/b&gt; is damaged" in page and "<b>file" not in page
     assert "1 of " in page and "tiles failed" in page
@@ -84,4 +85,39 @@ def test_seams_of_known_tiles(tmp_path):
     assert seams.rms == pytest.approx(np.hypot(0.3, 0.1), abs=0.02)
     assert seams.scatter_blended == pytest.approx(1, abs=0.1)
     alone = measure_seams(files, [0], order)
-    assert alone.n_pairs == 0 and np.isnan(alone.rms)
+    assert alone.n_pairs == 0 and np.isnan(alone.rms) and np.isnan(alone.step)
+    # A third tile that shares few pixels with the first counts by their number.
+    layers = {
+        "index": np.arange(2 * n - 60, 2 * n), "kappa": sky[-60:] + 1.2,
+        "weight": np.full(60, 0.5), "unmasked": np.ones(60), "outside": np.zeros(60),
+    }
+    files.write(4, order, map_order, layers, {"stamp": "stamp"})
+    three = measure_seams(files, [0, 1, 4], order)
+    assert three.n_pairs == 3
+    assert three.largest_step == pytest.approx(1.2, abs=0.01)
+    assert three.step == pytest.approx(0.548, abs=0.03)
+
+
+def test_change_of_lattices():
+    rng = np.random.default_rng(3)
+    n = 4000
+    sky, noise = rng.normal(0, 2, 2 * n), rng.normal(0, 0.1, 2 * n)
+    noise[n:] *= 2  # in the second tile, where tiles are blended
+    edge = np.where(np.arange(2 * n) % n < 100, 0.0, 1.0)
+    blocks = []
+    for kappa in (sky, sky + noise + np.where(edge == 0, 9, 0)):
+        blocks.append([
+            Block(2, i, {
+                "kappa": kappa[i * n : (i + 1) * n], "edge": edge[i * n : (i + 1) * n],
+                "n_tiles": np.full(n, 1 + i),
+            }) for i in range(2)
+        ])
+    change = compare_lattices(*blocks, 0.3)
+    assert change.n_pixels == 2 * n - 200
+    assert change.scatter == pytest.approx(2, rel=0.03)
+    assert change.core == pytest.approx(0.05, rel=0.05)
+    assert change.blended == pytest.approx(0.1, rel=0.05)
+    assert change.rms == pytest.approx(np.hypot(0.05, 0.1) / np.sqrt(2), rel=0.05)
+    assert 0.2 < change.most < 0.5
+    with pytest.raises(ValueError, match="different tiles"):
+        compare_lattices(blocks[0], blocks[1][::-1], 0.3)

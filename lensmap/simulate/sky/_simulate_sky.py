@@ -49,7 +49,7 @@ from lensmap.utils import (
 if TYPE_CHECKING:
     from lensmap.typing import CosmologyLike, PathLike, ProgressLike, RedshiftLike
 
-__all__ = ["MIN_NSIDE", "SkyFiles", "simulate_sky"]
+__all__ = ["MIN_NSIDE", "SkyFiles", "read_sky", "simulate_sky"]
 
 _KIND = "mock sky"
 
@@ -94,6 +94,39 @@ class SkyFiles(NamedTuple):
     n_galaxies: int
     n_halos: int
     area: u.Quantity
+
+
+def read_sky(folder: PathLike) -> SkyFiles:
+    """Return the files of a mock survey that `simulate_sky` made.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder.
+
+    Returns
+    -------
+    SkyFiles
+        The files.
+
+    Raises
+    ------
+    FileNotFoundError
+        If the folder holds no mock survey, or an unfinished one.
+    ValueError
+        If the folder holds a run of another kind or another version.
+    """
+    run = RunFolder.read(folder, schema=_SCHEMA, kind=_KIND)
+    notes = run.notes("sky")
+    galaxies, kappa, halos = (
+        run.path / name for name in (_GALAXIES_NAME, _KAPPA_NAME, _HALOS_NAME)
+    )
+    if not notes or not all(path.exists() for path in (galaxies, kappa, halos)):
+        raise FileNotFoundError(
+            f"the mock survey in {str(run.path)!r} is not finished: repeat the call that made it"
+        )
+    area = (notes["area_sr"] * u.sr).to(u.deg**2)
+    return SkyFiles(galaxies, kappa, halos, notes["n_galaxies"], notes["n_halos"], area)
 
 
 def simulate_sky(
@@ -349,7 +382,10 @@ class _Run:
             if not kappa.exists():
                 self._true_kappa(task).write(kappa)
             n_galaxies = self._write_galaxies(task, galaxies, progress)
-            notes = {"n_galaxies": n_galaxies, "n_halos": len(table)}
+            notes = {
+                "n_galaxies": n_galaxies, "n_halos": len(table),
+                "area_sr": self._plan.footprint.area,
+            }
             self._run.note("sky", notes)
         area = (self._plan.footprint.area * u.sr).to(u.deg**2)
         return SkyFiles(galaxies, kappa, halos, notes["n_galaxies"], notes["n_halos"], area)

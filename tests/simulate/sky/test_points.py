@@ -96,7 +96,8 @@ def test_mean_over_a_circle():
         add_compact_lensing(point, halo, profiles, mean, shear, circle=circle)
         at_point, shear_at_point = np.zeros(1), np.zeros(1, complex)
         add_compact_lensing(point, halo, profiles, at_point, shear_at_point)
-        radius, angle = np.degrees(circle) * np.sqrt(rng.random(20000)), rng.uniform(0, 2 * np.pi, 20000)
+        radius = np.degrees(circle) * np.sqrt(rng.random(20000))
+        angle = rng.uniform(0, 2 * np.pi, 20000)
         inside = sorted_points(
             point.lon + radius * np.cos(angle), point.lat + radius * np.sin(angle)
         )
