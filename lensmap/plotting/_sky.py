@@ -77,8 +77,8 @@ def plot_sky(
     Returns
     -------
     `skyproj.McBrydeSkyproj`
-        The projection, which has the matplotlib axes as ``ax`` and methods that draw in sky
-        coordinates, such as ``scatter(lon, lat)``.
+        The projection. Its attribute ``ax`` holds the matplotlib axes, whose methods draw in sky
+        coordinates in degrees, as in ``ax.plot(lon, lat, "o")``.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def plot_sky(
     --------
     >>> from lensmap.plotting import plot_sky
     >>> sky = plot_sky("survey/kappa.hsp")  # doctest: +SKIP
-    >>> sky.scatter(clusters["ra"], clusters["dec"])  # doctest: +SKIP
+    >>> sky.ax.plot(clusters["ra"], clusters["dec"], "o")  # doctest: +SKIP
     """
     skyproj = import_optional("skyproj", purpose="a picture of the sky", install="'lensmap[plot]'")
     from matplotlib import pyplot

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from astropy import units as u
 from astropy.coordinates import SkyCoord
+from astropy.table import QTable
 
 from lensmap.maps import HealpixMap
 from lensmap.plotting import plot_sky
@@ -52,6 +53,24 @@ def values_at(sky, lon, lat):
     distance = np.hypot(x, centers[..., 1] - lat)
     place = np.unravel_index(np.argmin(distance), distance.shape)
     return mesh.get_array().reshape(distance.shape)[place]
+
+
+def test_axes_draw_in_sky_coordinates():
+    """Columns with units stand for degrees, markers lie on the map, and nothing is deprecated."""
+    sky = draw(make_map())
+    table = QTable({"ra": [BRIGHT[0]] * u.deg, "dec": [BRIGHT[1]] * u.deg})
+    (points,) = sky.ax.plot(table["ra"], table["dec"], "o", color="lime")
+    canvas = sky.ax.figure.canvas
+    canvas.draw()
+    (mesh,) = [item for item in sky.ax.collections if type(item).__name__ == "QuadMesh"]
+    corners = mesh.get_coordinates()
+    centers = ((corners[1:, 1:] + corners[:-1, :-1]) / 2).reshape(-1, 2)
+    spot = mesh.get_transform().transform(centers[mesh.get_array().ravel() > 0.5]).mean(axis=0)
+    marker = points.get_transform().transform(BRIGHT)
+    np.testing.assert_allclose(marker, spot, atol=2)
+    x, y = marker.astype(int) + 2  # beside the lines of the grid
+    image = np.asarray(canvas.buffer_rgba())
+    np.testing.assert_array_equal(image[len(image) - 1 - y, x, :3], (0, 255, 0))
 
 
 @pytest.mark.parametrize(
