@@ -60,7 +60,8 @@ class Estimator(Parametrized, ABC):
     - `noise`: one realization of the error, for uncertainties that `invert` does not return;
     - `describe_params`: the parameters as stored in the metadata of the map;
     - `reach`: the largest distance at which galaxies contribute to a pixel;
-    - `survey_pixel_scale`: the pixels of the tiles of a survey.
+    - `survey_pixel_scale`: the pixels of the tiles of a survey;
+    - `needs_galaxies`: whether the inversion needs the single galaxies of the grid.
 
     Attributes are set only in ``__init__``. Data that are computed later are returned by `prepare`
     and passed to `invert` as ``state``. The attributes below are declared on the class. The last
@@ -185,6 +186,14 @@ class Estimator(Parametrized, ABC):
         if not isinstance(self.rng, np.random.SeedSequence):
             check_count(self.rng, "rng")
         check_choice(self.scheme, "scheme", ("nearest", "cloud-in-cell"))
+
+    @property
+    def needs_galaxies(self) -> bool:
+        """Whether `invert` needs the single galaxies, ``grid.galaxies``; by default, it does not.
+
+        Such an estimator maps catalogs only, neither grids nor the tiles of a survey.
+        """
+        return False
 
     def describe_params(self) -> dict[str, object]:
         """Return the parameters in the form stored in the metadata of a map.
@@ -452,7 +461,20 @@ class Estimator(Parametrized, ABC):
             If an argument is invalid, or if no galaxy with nonzero weight is on the map.
         """
         self.check_parameters()
-        grid, assignment, target = make_grid(self, catalog, wcs, mask)
+        return self._map_of(*make_grid(self, catalog, wcs, mask), progress)
+
+    def _map_of(
+        self,
+        grid: ShearGrid,
+        assignment: PixelAssignment | None,
+        target: Target,
+        progress: ProgressLike = None,
+    ) -> ConvergenceMap:
+        """Return the map of binned galaxies, with its uncertainty.
+
+        ``grid``, ``assignment`` and ``target`` are the results of ``make_grid``. ``progress`` is
+        that of `reconstruct`.
+        """
         self.check(grid)
         state = self.prepare(grid, self.fit(self.measure(grid)))
         inversion = self.invert(grid, state)

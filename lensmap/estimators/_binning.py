@@ -138,7 +138,8 @@ def _binned(
         catalog, target.frame.wcs, scheme=estimator.scheme, pixels=pixels
     )
     grid = ShearGrid.from_assignment(
-        assignment, sigma_e=estimator.sigma_e, extra_sums=estimator.extra_sums
+        assignment, sigma_e=estimator.sigma_e, extra_sums=estimator.extra_sums,
+        keep_galaxies=estimator.needs_galaxies,
     )
     _check_geometry(estimator, grid)
     _require_galaxies(grid, len(catalog))
@@ -173,6 +174,11 @@ def _given_grid(
             f"uncertainty={kind.name!r} rotates the single galaxies, which a ShearGrid does not "
             "hold: give the catalog and its WCS instead of the grid"
             + (f", or use uncertainty={' or '.join(others)}" if others else "")
+        )
+    if estimator.needs_galaxies and grid.galaxies is None:
+        raise ParameterError(
+            "catalog", f"a catalog for {estimator!r}, which needs the single galaxies", "a grid",
+            "give the catalog and its WCS instead of the grid",
         )
     missing = set(estimator.extra_sums) - grid.extra.keys()
     if missing:

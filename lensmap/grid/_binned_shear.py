@@ -57,6 +57,9 @@ class BinnedShear:
     #: The cached properties that do not depend on the ellipticities.
     _kept: ClassVar[tuple[str, ...]] = ("noise_sum",)
 
+    #: The fields that grids with other sums do not have, and their values there.
+    _dropped: ClassVar[dict[str, Any]] = {}
+
     @property
     def handedness(self) -> int:
         """The handedness of the basis of the shear: 1 for that of (east, north)."""
@@ -88,19 +91,40 @@ class BinnedShear:
 
         The shear is in the basis of the pixel axes (+x, +y).
         """
+        if self._is_calibrated and self.sum_wc is None:
+            return self.sum_we  # not copied, because it takes a gigabyte for large maps
+        return self._calibrated(self.sum_we, self.sum_wc)
+
+    @property
+    def _is_calibrated(self) -> bool:
+        """Whether the ellipticities are shears already, apart from additive bias."""
+        a, b = self.calibration.factors()
+        return bool(a == 1 and not _is_anisotropic(a, b) and self.calibration.m == 0)
+
+    def _calibrated(
+        self,
+        ellipticity: np.ndarray,
+        bias: np.ndarray | None,
+        pixel: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Return calibrated shear from ellipticities, or their sums, in the basis of the pixels.
+
+        ``bias`` is the additive bias of the shear. ``pixel`` has the flat indices of the pixels of
+        the ellipticities; None if they are sums in all pixels.
+        """
         a, b = self.calibration.factors()
         if self.handedness < 0:
             # On a mirrored map, the shear is conjugated, and so must be the response.
             a, b = np.conj(a), np.conj(b)
-        anisotropic = abs(b) > 1e-12 * abs(a)
-        if a == 1 and not anisotropic and self.sum_wc is None and self.calibration.m == 0:
-            return self.sum_we  # not copied, because it takes a gigabyte for large maps
-        total = self.sum_we * a
-        if anisotropic:
+        total = ellipticity * a
+        if _is_anisotropic(a, b):
             # An anisotropic response is defined on the sky, so rotate it to the pixel axes.
-            total += b * np.conj(self.sum_we) * self._squared_rotation
-        if self.sum_wc is not None:
-            total -= self.sum_wc
+            rotation = self._squared_rotation
+            if pixel is not None and np.ndim(rotation):
+                rotation = np.ravel(rotation)[pixel]
+            total += b * np.conj(ellipticity) * rotation
+        if bias is not None:
+            total -= bias
         total /= 1.0 + self.calibration.m
         return total
 
@@ -179,20 +203,22 @@ class BinnedShear:
         np.divide(np.sqrt(self.noise_sum), self.sum_w, out=result, where=self.sum_w > 0)
         return result
 
-    def with_ellipticities(self, sum_we: np.ndarray) -> Self:
+    def with_ellipticities(self, sum_we: np.ndarray, **changes: Any) -> Self:
         """Return a copy with new ellipticities, such as those of a noise realization.
 
         Parameters
         ----------
         sum_we : `numpy.ndarray`
             The new sums of weight times ellipticity, without additive bias, complex, ``(ny, nx)``.
+        **changes
+            Further fields to replace.
 
         Returns
         -------
         BinnedShear
             The new grid. All other arrays are shared with this grid.
         """
-        new = replace(self, sum_we=sum_we, sum_wc=None)
+        new = replace(self, sum_we=sum_we, sum_wc=None, **self._dropped | changes)
         # Cached properties of the pixels are the same for all realizations.
         for name in self._kept:
             if name in self.__dict__:
@@ -250,7 +276,7 @@ class BinnedShear:
 
     def _with_sum_wg(self, sum_wg: np.ndarray) -> Self:
         """Return a copy with other sums of the calibrated shear; the noise is that of this grid."""
-        new = replace(self)
+        new = replace(self, **self._dropped)
         for name in self._kept:
             if name in self.__dict__:
                 new.__dict__[name] = self.__dict__[name]
@@ -313,9 +339,14 @@ class BinnedShear:
         if self.pixel_weights is not None and other.pixel_weights is not None:
             weights = PixelWeights.concatenate([self.pixel_weights, other.pixel_weights])
         return replace(
-            self, **sums, **numbers, extra=extra, pixel_weights=weights,
+            self, **sums, **numbers, **self._dropped, extra=extra, pixel_weights=weights,
             selection=add_facts(self.selection, other.selection),
         )
+
+
+def _is_anisotropic(a: complex, b: complex) -> bool:
+    """Return whether the factors of a calibration depend on the direction of the shear."""
+    return abs(b) > 1e-12 * abs(a)
 
 
 def check_sigma_e(sigma_e: float | None) -> None:

@@ -79,9 +79,12 @@ def noise_realizations(
         weighted = weighted * assignment.weight.astype(np.float32)
     parent = as_generator(rng)
     for _ in range(n_realizations):
-        rotated = weighted * _random_phases(parent.spawn(1)[0], len(weighted))
+        phases = _random_phases(parent.spawn(1)[0], len(weighted))
+        rotated = weighted * phases
         real, imaginary = assignment.sums(rotated.real, rotated.imag)
-        yield grid.with_ellipticities(real + 1j * imaginary)
+        galaxies = getattr(grid, "galaxies", None)
+        single = {} if galaxies is None else {"galaxies": galaxies.rotated(phases)}
+        yield grid.with_ellipticities(real + 1j * imaginary, **single)
 
 
 def _random_phases(rng: np.random.Generator, n: int) -> np.ndarray:

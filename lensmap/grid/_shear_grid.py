@@ -15,6 +15,7 @@ from astropy.wcs import WCS
 from lensmap.catalog import as_shear_catalog
 from lensmap.grid._assignment import MapPixels, PixelAssignment
 from lensmap.grid._binned_shear import BinnedShear, check_sigma_e
+from lensmap.grid._galaxies import GridGalaxies
 from lensmap.grid._projection import PixelFrame
 from lensmap.grid._sums import SUMS, GridSums, check_equal
 from lensmap.utils import ConventionWarning, without_warnings
@@ -86,16 +87,23 @@ class ShearGrid(BinnedShear):
     extra : dict
         The optional sums, requested with ``extra_sums`` of `from_catalog`: arrays ``(ny, nx)``
         keyed by name. ``"sum_w2e2"`` is the sum of the squared weight times the squared modulus of
-        the ellipticity, not calibrated.
+        the ellipticity, not calibrated. With cloud-in-cell, it has the squared fractions of the
+        galaxies in each pixel, and ``"sum_w2e2_whole"`` is the same sum with the fractions
+        themselves.
     pixel_weights : PixelWeights or None
         The weights of the galaxies in each pixel, from which the noise is computed if it is
         measured as a function of the weight. None if the noise is not measured in this way.
+    galaxies : GridGalaxies or None
+        The single galaxies with their positions, for methods that need them. None if they are not
+        kept.
     """
 
     wcs: WCS
     parity: int
+    galaxies: GridGalaxies | None = None
 
     _kept: ClassVar[tuple[str, ...]] = ("noise_sum", "pixel_frame", "_squared_rotation")
+    _dropped: ClassVar[dict[str, Any]] = {"galaxies": None}
 
     def __repr__(self) -> str:
         ny, nx = self.shape
@@ -153,6 +161,7 @@ class ShearGrid(BinnedShear):
         *,
         sigma_e: float | None = None,
         extra_sums: Iterable[str] = (),
+        keep_galaxies: bool = False,
     ) -> ShearGrid:
         """Bin galaxies that are already assigned to pixels.
 
@@ -166,6 +175,8 @@ class ShearGrid(BinnedShear):
             the ellipticities.
         extra_sums : iterable of str
             The names of further sums to store in ``extra``, such as ``"sum_w2e2"``.
+        keep_galaxies : bool
+            Whether to keep the single galaxies in ``galaxies``, some 60 bytes each.
 
         Returns
         -------
@@ -179,7 +190,8 @@ class ShearGrid(BinnedShear):
         """
         check_sigma_e(sigma_e)
         sums = GridSums(assignment, extra_sums, keep_weights=sigma_e is None)
-        return cls._from_sums(sums, assignment, sigma_e)
+        galaxies = GridGalaxies.from_assignment(assignment) if keep_galaxies else None
+        return cls._from_sums(sums, assignment, sigma_e, galaxies)
 
     @classmethod
     def from_chunks(
@@ -279,16 +291,23 @@ class ShearGrid(BinnedShear):
 
     @classmethod
     def _from_sums(
-        cls, sums: GridSums, assignment: PixelAssignment, sigma_e: float | None
+        cls,
+        sums: GridSums,
+        assignment: PixelAssignment,
+        sigma_e: float | None,
+        galaxies: GridGalaxies | None = None,
     ) -> ShearGrid:
         """Create a grid from the sums of a `GridSums`, whose arrays are not copied.
 
         The WCS, the mask and the scheme come from ``assignment``, which must be on the same map.
         ``sigma_e`` is the intrinsic dispersion per component; None uses the column ``sigma_e`` or,
-        without this column, the measured scatter of the ellipticities.
+        without this column, the measured scatter of the ellipticities. ``galaxies`` are the single
+        galaxies, if they are kept.
         """
         fields = cls._from_sums_fields(sums, assignment, sigma_e)
-        grid = cls(wcs=assignment.frame.wcs, parity=assignment.parity, **fields)
+        grid = cls(
+            wcs=assignment.frame.wcs, parity=assignment.parity, galaxies=galaxies, **fields
+        )
         grid.__dict__["pixel_frame"] = assignment.frame.without_directions()
         return grid
 
@@ -335,6 +354,22 @@ class ShearGrid(BinnedShear):
     def pixel_frame(self) -> PixelFrame:
         """The pixels of the map, in the celestial frame of the catalog."""
         return PixelFrame(self.wcs, self.frame)
+
+    @property
+    def galaxy_shear(self) -> np.ndarray:
+        """The weights times the calibrated reduced shears of the galaxies, complex, ``(n,)``.
+
+        Their sums in the pixels are `sum_wg`, apart from rounding errors. The galaxies must be
+        kept.
+        """
+        if self.galaxies is None:
+            raise ValueError(
+                "the grid holds no single galaxies: make it from a catalog with keep_galaxies=True"
+            )
+        galaxies = self.galaxies
+        return self._calibrated(
+            galaxies.weighted_ellipticity, galaxies.weighted_bias, galaxies.pixel
+        )
 
     @property
     def handedness(self) -> int:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,15 @@ from lensmap.utils import check_choice, check_memory
 if TYPE_CHECKING:
     from lensmap.grid._assignment import Assignment
 
-__all__ = ["EXTRA_SUMS", "SUMS", "GridSums", "check_both", "check_equal", "check_grid_memory"]
+__all__ = [
+    "EXTRA_SUMS",
+    "SUMS",
+    "GridSums",
+    "additive_bias",
+    "check_both",
+    "check_equal",
+    "check_grid_memory",
+]
 
 _BYTES_PER_PIXEL = 55.0  # for binning a catalog without optional columns
 
@@ -30,11 +38,33 @@ _COLUMNS = {
     "pixel_weights": "the column weight",
 }
 
-#: The optional arrays of a `ShearGrid`: sums of the squared weight times a value of each galaxy.
-#: The functions return this value.
-EXTRA_SUMS: dict[str, Callable[[Assignment], np.ndarray]] = {
-    # The squared modulus of the ellipticity, not calibrated, for the scatter in each pixel.
-    "sum_w2e2": lambda assignment: np.square(np.abs(assignment.shear), dtype=float),
+
+class ExtraSum(NamedTuple):
+    """An optional sum of a grid: of the squared weight times a value of each galaxy.
+
+    Attributes
+    ----------
+    value : callable
+        A function of the assigned galaxies, which returns the value of each.
+    power : {1, 2}
+        With cloud-in-cell, the power of the fraction of a galaxy that falls in a pixel.
+    """
+
+    value: Callable[[Assignment], np.ndarray]
+    power: int
+
+
+def _squared_ellipticity(assignment: Assignment) -> np.ndarray:
+    """Return the squared modulus of the ellipticities, not calibrated."""
+    return np.square(np.abs(assignment.shear), dtype=float)
+
+
+#: The optional arrays of a `ShearGrid`.
+EXTRA_SUMS = {
+    # For the scatter in each pixel.
+    "sum_w2e2": ExtraSum(_squared_ellipticity, 2),
+    # For the noise of sums over many pixels, to which a galaxy contributes with all its fractions.
+    "sum_w2e2_whole": ExtraSum(_squared_ellipticity, 1),
 }
 
 
@@ -172,7 +202,7 @@ class GridSums:
             (arrays["sum_we"].imag, weighted(assignment.shear.imag, w)),
             (arrays["sum_w"], ones if w is None else w),
         ]
-        c = _additive_bias(assignment)
+        c = additive_bias(assignment)
         if c is not None:
             sums += [
                 (arrays["sum_wc"].real, weighted(c.real, w)),
@@ -183,10 +213,9 @@ class GridSums:
             values = assignment.column(column)
             if values is not None:
                 squares.append((arrays[name], weighted(np.square(values, dtype=float), square_w)))
-        squares += [
-            (array, weighted(EXTRA_SUMS[name](assignment), square_w))
-            for name, array in self.extra.items()
-        ]
+        for name, array in self.extra.items():
+            values = weighted(EXTRA_SUMS[name].value(assignment), square_w)
+            (sums if EXTRA_SUMS[name].power == 1 else squares).append((array, values))
         for power, pairs in ((1, sums), (2, squares)):
             onto, columns = zip(*pairs, strict=True)
             assignment.sums(*columns, power=power, onto=onto)
@@ -215,7 +244,7 @@ def _has_columns(assignment: Assignment) -> dict[str, bool]:
     }
 
 
-def _additive_bias(assignment: Assignment) -> np.ndarray | None:
+def additive_bias(assignment: Assignment) -> np.ndarray | None:
     """Return the additive shear bias of the galaxies in the pixel basis, complex, ``(n_used,)``.
 
     The result is None if the catalog has neither of the columns ``c1`` and ``c2``.
