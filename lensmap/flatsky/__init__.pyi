@@ -5,6 +5,22 @@ from ._power import MeasuredPower, measure_power
 from ._smoothing import gaussian_smooth, near_data, normalized_smooth
 
 # For other packages of lensmap; not public.
+from ._aperture_direct import (
+    ApertureSums as ApertureSums,
+    direct_aperture_sums as direct_aperture_sums,
+)
+from ._aperture_filters import (
+    ApertureFilter as ApertureFilter,
+    convergence_filter as convergence_filter,
+    filter_transfer as filter_transfer,
+    schirmer_filter as schirmer_filter,
+    schneider_filter as schneider_filter,
+    tabulated_filter as tabulated_filter,
+)
+from ._aperture_mass import (
+    ApertureKernels as ApertureKernels,
+    aperture_kernels as aperture_kernels,
+)
 from ._kaiser_squires import padded_shape as padded_shape, shear_kernel as shear_kernel
 from ._maximum_entropy import (
     EntropySolution as EntropySolution,
