@@ -64,7 +64,7 @@ DOORS_IN_FUNCTIONS = {
     # ConvergenceMap.plot, the only one that opens upwards, and ConvergenceMap.surface_density
     "maps": {"plotting", "cosmology"},
     "catalog": {"cosmology"},  # the redshift distribution of a catalog
-    "estimators": {"networks"},
+    "estimators": {"networks", "halos"},  # halos for matched filters
     "provenance": {"networks"},  # the cards of the networks that come with lensmap
     "profiles": {"estimators"},  # the response of a map to a halo
     "typing": {"catalog", "cosmology", "maps", "masks"},  # for type checkers only

@@ -1,4 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
+from ._aperture_mass import ApertureMass
 from ._base import Estimator
 from ._cnn import CNNReconstructor, MaskedCNN
 from ._contract import Contract
@@ -24,6 +25,7 @@ from ._specification import (
 )
 
 __all__ = [
+    "ApertureMass",
     "CNNReconstructor",
     "Contract",
     "Estimator",

@@ -17,6 +17,7 @@ _OWN = {
     "ks": ("_kaiser_squires", "KaiserSquires"),
     "wiener": ("_wiener", "WienerFilter"),
     "me": ("_maximum_entropy", "MaximumEntropy"),
+    "apmass": ("_aperture_mass", "ApertureMass"),
     "cnn": ("_cnn", "CNNReconstructor"),
     "masked-cnn": ("_cnn", "MaskedCNN"),
     "sphere-ks": ("_spherical_kaiser_squires", "SphericalKaiserSquires"),

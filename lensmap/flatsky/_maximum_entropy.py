@@ -285,7 +285,8 @@ class EntropySolver:
             center = generator.standard_normal(self._big).astype(self._real)
             return self._minimum(_Problem(self._likelihood(noisy), mean, center), self._zeros())
 
-        mean, means = self._mean_of(shear), []
+        mean = self._mean_of(shear)
+        means: list[float] = []
         while len(means) < n_samples:
             pair = self._wiener.fluctuations(rng)
             means += [mean + self._data_mean(part) for part in (pair.real, pair.imag)]

@@ -74,7 +74,7 @@ def kappa_profile(
     TypeError, ValueError
         If a parameter is invalid, or no unmasked pixel is in any ring.
     """
-    check_map(kappa)
+    check_map(kappa, quantity="kappa")
     positions = as_skycoord(positions)
     bins = check_edges(bins)
     n, n_bins = len(positions), len(bins) - 1
@@ -210,7 +210,7 @@ class Sectors:
         z_lens: float | None,
         cosmology: CosmologyLike,
     ) -> None:
-        check_map(kappa)
+        check_map(kappa, quantity="kappa")
         center = as_skycoord(position, "position", scalar=True)
         radii = check_pair(radii)
         check_count(n_bins, "n_bins", minimum=3)

@@ -23,10 +23,7 @@ if TYPE_CHECKING:
     from lensmap.survey._survey_map import SurveyMap
     from lensmap.typing import PathLike
 
-__all__ = ["REPORT_FILE", "Section", "render_page", "write_survey_report"]
-
-#: The name of the page in the folder of a survey.
-REPORT_FILE = "report.html"
+__all__ = ["Section", "render_page", "write_survey_report"]
 
 # More tiles than this are left out of the table of the page.
 _MAX_TILES = 500

@@ -20,6 +20,7 @@ from lensmap import (
     WienerFilter,
 )
 from lensmap.estimators import (
+    ApertureMass,
     Estimator,
     SphericalKaiserSquires,
     SphericalWiener,
@@ -37,7 +38,7 @@ from lensmap.utils import (
 )
 
 OWN = {"ks": KaiserSquires, "wiener": WienerFilter, "me": MaximumEntropy,
-       "cnn": CNNReconstructor, "masked-cnn": MaskedCNN, "sphere-ks": SphericalKaiserSquires,
+       "apmass": ApertureMass, "cnn": CNNReconstructor, "masked-cnn": MaskedCNN, "sphere-ks": SphericalKaiserSquires,
        "sphere-wiener": SphericalWiener}
 
 
@@ -287,7 +288,7 @@ print(flat, np.unique(kappa.data), kappa.meta["estimator"], flat.options[0].type
 """)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == [
-        "['ks', 'wiener', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat']",
+        "['ks', 'wiener', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat']",
         "flatmaps is loaded",  # when it is used, and not before
         "Flat(value=0.25) [0.25] Flat <class 'float'>",
     ]
@@ -325,7 +326,7 @@ for name in ("flat", "ks"):
     assert run.returncode == 0, run.stderr
     names, flat, ks = run.stdout.splitlines()
     assert names == (
-        "['ks', 'wiener', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat'] WienerFilter()"
+        "['ks', 'wiener', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat'] WienerFilter()"
     )
     assert "'flat' is registered by flatmaps and by plainmaps" in flat
     assert "'ks' is registered by lensmap and by flatmaps" in ks
@@ -356,7 +357,7 @@ for one in caught:
     lines = [line for line in run.stdout.splitlines() if not line.endswith("is loaded")]
     assert lines[0].endswith("'broken', 'flat', 'none', 'number', 'odd'] KaiserSquires()")
     assert lines[1:4] == [
-        "['ks', 'wiener', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat']",
+        "['ks', 'wiener', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat']",
         "['broken_plugin']",
         "the estimator 'broken' of the package brokenmaps cannot be loaded: the preceding warning "
         "states the cause",
