@@ -33,6 +33,14 @@ _LABELS = {
     "counts": "galaxies per pixel",
 }
 
+# The labels for maps of another quantity than the convergence.
+_OTHER_LABELS = {
+    "kappa": "{}",
+    "kappa_b": "B-mode of the {}",
+    "snr": "signal-to-noise ratio of the {}",
+    "uncertainty": "uncertainty of the {}",
+}
+
 # The label of "snr" for a map whose uncertainty is the total error about the truth.
 _TOTAL_LABEL = r"$\kappa$ / total error"
 
@@ -145,6 +153,9 @@ def plot_map(
 def _label(kappa, quantity):
     """Return the label of a quantity of a map for its color bar."""
     is_total = quantity == "snr" and has_total_error(kappa)
+    held = kappa.meta.get("quantity", "kappa")
+    if held != "kappa" and quantity != "counts":
+        return _OTHER_LABELS[quantity].format(held)
     return _TOTAL_LABEL if is_total else _LABELS[quantity]
 
 
@@ -362,6 +373,9 @@ def _map_figure(kappa, title, marks):
     for i, quantity in enumerate(quantities):
         ax = figure.add_subplot(rows, columns, i + 1, projection=kappa.wcs)
         caption = _TITLES[quantity]
+        if quantity == "kappa":
+            held = kappa.meta.get("quantity", "kappa")
+            caption = caption if held == "kappa" else str(held)
         if quantity == "snr" and has_total_error(kappa):
             caption = "over its error about the truth"
         plot_map(kappa, ax, quantity=quantity, title=caption)

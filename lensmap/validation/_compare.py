@@ -12,7 +12,7 @@ from lensmap import __version__
 from lensmap.scores import paired_difference
 from lensmap.typing import ProgressLike
 from lensmap.utils import ParameterError, ParameterTypeError, check_number, set_formats
-from lensmap.validation._facts import estimator_facts
+from lensmap.validation._facts import estimator_facts, require_convergence
 from lensmap.validation._field_maps import MapMaker, map_fields, purpose_of
 from lensmap.validation._setup import ValidationSetup
 
@@ -95,6 +95,10 @@ def compare(
             "visit", "None or a function visit(number, observation, maps)", repr(visit)
         )
     check_number(above, "above", "finite")
+    if isinstance(estimators, Mapping):
+        require_convergence(
+            estimators, "estimators", "validate measures their detections of clusters"
+        )
     fields = map_fields(
         estimators, setup, n_fields, seed=seed, first=first, workers=workers, executor=executor,
         progress=progress,

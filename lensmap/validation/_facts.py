@@ -7,10 +7,10 @@ from dataclasses import fields, is_dataclass
 
 from lensmap.cosmology import SourceRedshifts
 from lensmap.estimators import Estimator
-from lensmap.utils import to_plain
+from lensmap.utils import ParameterError, to_plain
 from lensmap.validation._given_fields import GivenFields
 
-__all__ = ["estimator_facts", "setup_facts"]
+__all__ = ["estimator_facts", "quantity_of", "require_convergence", "setup_facts"]
 
 # Lengths in characters.
 _MAX_REPR, _MAX_VALUE = 200, 40
@@ -96,7 +96,8 @@ def estimator_facts(estimator):
         ``repr``, shortened if it is long; ``linear``, whether the map is linear in the
         ellipticities; and ``sha256``, a digest of all parameters. If the parameters cannot be
         converted to plain values, ``sha256`` is None and ``repr`` is the name of the class, since
-        the full repr may contain memory addresses. ``weights_or_code_sha256`` is the result of
+        the full repr may contain memory addresses. ``quantity`` is the quantity of the maps, unless
+        it is the convergence. ``weights_or_code_sha256`` is the result of
         `lensmap.estimators.Estimator.digest`, if it is not None.
     """
     linear = bool(getattr(estimator, "linear", False))
@@ -110,9 +111,37 @@ def estimator_facts(estimator):
         text = repr(estimator)
     text = _shortened(text, estimator)
     digest = None if parameters is None else _digest(parameters)
-    facts = {"repr": text, "linear": linear, "sha256": digest}
+    quantity = quantity_of(estimator)
+    other = {} if quantity == "kappa" else {"quantity": quantity}
     content = estimator.digest() if isinstance(estimator, Estimator) else None
-    return facts if content is None else {**facts, "weights_or_code_sha256": content}
+    if content is not None:
+        other["weights_or_code_sha256"] = content
+    return {"repr": text, "linear": linear, "sha256": digest, **other}
+
+
+def quantity_of(estimator):
+    """Return the quantity of the maps of an estimator, such as ``"kappa"``."""
+    return getattr(estimator, "quantity", "kappa")
+
+
+def require_convergence(estimators, name, remedy):
+    """Raise an error unless all estimators make maps of the convergence.
+
+    Parameters
+    ----------
+    estimators : dict
+        The estimators, keyed by name.
+    name : str
+        The name of the parameter, for the error message.
+    remedy : str
+        The advice at the end of the error message.
+    """
+    for label, estimator in estimators.items():
+        if quantity_of(estimator) != "kappa":
+            raise ParameterError(
+                name, "estimators of the convergence",
+                f"{label!r}, whose maps are of {quantity_of(estimator)}", remedy, verb="be",
+            )
 
 
 def _shortened(text, estimator):

@@ -4,7 +4,7 @@
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol
 
@@ -17,6 +17,7 @@ from lensmap.scores import null_scores, score_map
 from lensmap.simulate import draw_fields
 from lensmap.typing import ProgressLike
 from lensmap.utils import ParameterError, ParameterTypeError, check_count
+from lensmap.validation._facts import quantity_of
 from lensmap.validation._parts import TRUTH
 from lensmap.validation._setup import Observation, ValidationSetup, series_seed
 
@@ -46,6 +47,9 @@ class FieldMaps:
         The `~lensmap.ConvergenceMap` of each estimator, keyed by the name of the estimator.
     seconds : dict
         The time taken to make each map, seconds, keyed by the name of the estimator.
+    others : dict
+        Maps of other quantities than the convergence, such as aperture masses, keyed by the name of
+        the estimator.
     """
 
     number: int
@@ -53,6 +57,7 @@ class FieldMaps:
     observation: Observation
     maps: Mapping[str, ConvergenceMap]
     seconds: Mapping[str, float]
+    others: Mapping[str, ConvergenceMap] = field(default_factory=dict)
 
     @property
     def grid(self) -> ShearGrid:
@@ -210,10 +215,11 @@ def map_fields(
 
 def _map_each(estimators, setup, fields):
     for number, observation in fields:
-        maps, seconds = {}, {}
+        maps, others, seconds = {}, {}, {}
         for name, estimator in estimators.items():
-            maps[name], seconds[name] = timed_map(name, estimator, observation.grid)
-        yield FieldMaps(number, setup, observation, maps, seconds)
+            made, seconds[name] = timed_map(name, estimator, observation.grid)
+            (maps if quantity_of(estimator) == "kappa" else others)[name] = made
+        yield FieldMaps(number, setup, observation, maps, seconds, others)
 
 
 def _check_estimators(estimators):

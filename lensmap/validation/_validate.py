@@ -10,7 +10,12 @@ from lensmap import __version__
 from lensmap.simulate import draw_fields
 from lensmap.typing import PathLike, ProgressLike
 from lensmap.utils import ParameterError, ParameterTypeError, check_count, check_memory
-from lensmap.validation._facts import estimator_facts, setup_facts
+from lensmap.validation._facts import (
+    estimator_facts,
+    quantity_of,
+    require_convergence,
+    setup_facts,
+)
 from lensmap.validation._field_maps import MapMaker, map_fields
 from lensmap.validation._parts import PARTS
 from lensmap.validation._records import RecordFolder
@@ -90,7 +95,9 @@ def validate(
     estimators : dict
         The estimators, keyed by name. An estimator is any object with a method
         ``reconstruct(grid)`` like that of `lensmap.Estimator`. Estimators run in this process,
-        while other processes draw the next fields.
+        while other processes draw the next fields. At least one makes maps of the convergence. Of
+        maps of other quantities, such as aperture masses, only the detection of clusters and the
+        use of time and memory are measured.
     setup : ValidationSetup
         The simulated fields and the survey.
     folder : path-like
@@ -140,6 +147,7 @@ def validate(
     more = {} if more is None else more
     if not isinstance(setup, ValidationSetup):
         raise ParameterTypeError("setup", "a ValidationSetup", type(setup).__name__)
+    _check_quantities(estimators, more)
     shared = [name for name in more if name in estimators]
     if shared:
         raise ParameterError(
@@ -159,9 +167,19 @@ def validate(
     return records
 
 
+def _check_quantities(estimators, more):
+    """Raise an error if no estimator makes maps of the convergence, or a slow one does not."""
+    require_convergence(more, "more", "give it in {estimators}")
+    if estimators and all(quantity_of(one) != "kappa" for one in estimators.values()):
+        require_convergence(estimators, "estimators", "add one of these, such as KaiserSquires")
+
+
 def _measure_parts(run, estimators, setup, plan, more):
     run.resources({**estimators, **more}, setup)
     run.fields("fields", estimators, setup, plan.n_fields)
+    estimators = {
+        name: one for name, one in estimators.items() if quantity_of(one) == "kappa"
+    }
     if plan.n_null:
         run.fields("null", estimators, setup.replace(null=True), plan.n_null)
     if plan.n_masked and not setup.mask_fraction:

@@ -33,6 +33,7 @@ from lensmap.testing import check_estimator
 ALL = {name: cls for name, cls in load_estimators().items() if cls.geometry == "plane"}
 NETWORKS = (CNNReconstructor, MaskedCNN)
 LINEAR = {name: cls for name, cls in ALL.items() if cls.linear}
+CONVERGENCE = {name: cls for name, cls in LINEAR.items() if cls.quantity == "kappa"}
 
 LAWS = ["1a", "1b", "1c", "2a", "2b", "3a", "3b", "4a", "4b", "5", "6", "7", "8a", "8b", "9", "10",
         "11", "12", "13", "14", "15"]
@@ -170,8 +171,9 @@ def test_6_an_elongated_lens_behind_random_galaxies(cls, place, orientation):
     assert abs(moments) / (weight * distance**2).sum() > 0.4  # it is elongated at all
 
 
+# The density of random galaxies in a single aperture scatters too much for aperture masses.
 @pytest.mark.slow
-@linear
+@pytest.mark.parametrize("cls", CONVERGENCE.values(), ids=CONVERGENCE)
 @pytest.mark.parametrize("lens", [NFW(), SIS()], ids=["NFW", "SIS"])
 @pytest.mark.parametrize(("place", "orientation"), SKIES)
 def test_10_a_known_lens_behind_random_galaxies(cls, place, orientation, lens):

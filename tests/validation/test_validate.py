@@ -12,6 +12,7 @@ from astropy.table import QTable
 from one_process import resources_in_this_process  # noqa: F401  a fixture
 
 from lensmap import KaiserSquires, WienerFilter
+from lensmap.estimators import ApertureMass
 from lensmap.simulate import HaloModelField, field_seed
 from lensmap.validation import (
     ValidationPlan,
@@ -187,6 +188,47 @@ def test_a_statistic_is_added_by_one_line_in_the_list(quick, tmp_path):
     assert "Extremes of maps</h2>" in page and "All maps end somewhere." in page
     assert "50% &lt;b&gt;.ks/2" in page and name not in page
     check_conclusions(page, "All maps end somewhere.")
+
+
+@pytest.fixture(scope="module")
+def with_aperture_masses(tmp_path_factory):
+    plan = ValidationPlan(n_fields=2, n_null=1, n_masked=0, n_coma=0, n_more=0)
+    estimators = {"apmass": ApertureMass(radius="8 arcmin"), "ks": ESTIMATORS["ks"]}
+    return validate(estimators, SETUP, tmp_path_factory.mktemp("apertures"), plan, workers=1)
+
+
+def test_of_other_quantities_only_detections_count(with_aperture_masses):
+    results = ValidationResults(with_aperture_masses)
+    assert results.names == ["ks"] and results.detection_names == ["ks", "apmass"]
+    both = {"completeness", "detection", "purity", "resources"}
+    for name, table in results.tables.items():
+        assert "ks" in table["estimator"]
+        assert ("apmass" in table["estimator"]) == (name in both), name
+    detection, purity = results.tables["detection"], results.tables["purity"]
+    rows = (detection["estimator"] == "apmass") & (detection["ranking"] == "all")
+    assert (detection["n"][rows] > 0).all() and (purity["n"] > 0).all()
+    assert results.settings["estimators"]["apmass"]["quantity"] == "aperture mass"
+    assert "quantity" not in results.settings["estimators"]["ks"]
+
+
+@pytest.mark.slow
+def test_the_report_has_detections_of_other_quantities(with_aperture_masses, tmp_path):
+    results = ValidationResults(with_aperture_masses)
+    page = write_report(results, tmp_path).read_text(encoding="utf-8")
+    clusters = page[page.index("Clusters</h2>"):page.index("Time and memory</h2>")]
+    assert "apmass" in clusters
+    scores = page[page.index("Distance from the truth</h2>"):page.index("Clusters</h2>")]
+    assert "apmass" not in scores
+
+
+def test_some_maps_must_be_of_the_convergence(tmp_path):
+    apmass = {"apmass": ApertureMass()}
+    with pytest.raises(ValueError, match="'apmass', whose maps are of aperture mass"):
+        validate(apmass, SETUP, tmp_path)
+    with pytest.raises(ValueError, match="more must be estimators of the convergence"):
+        validate(ESTIMATORS, SETUP, tmp_path, more=apmass)
+    with pytest.raises(ValueError, match="estimators must be estimators of the convergence"):
+        compare(apmass, SETUP, 1)
 
 
 class OwnLinear:

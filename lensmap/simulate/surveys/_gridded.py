@@ -147,6 +147,8 @@ class GridSampler:
             sum_w2v_e=sum_w2v_e,
             count=count,
             calibration=calibration,
+            # Set to its expectation without lensing, as in the calibration.
+            extra={"sum_w2e2_whole": 2 * sum_w},
         )
 
 

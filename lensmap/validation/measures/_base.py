@@ -112,8 +112,10 @@ class Records:
     numbers : dict
         For each part, keyed by its name, a list with the number of each field.
     estimators, more : dict
-        The dicts returned by `estimator_facts` for the estimators, and for the slow estimators,
-        keyed by their names.
+        The dicts returned by `estimator_facts` for the estimators of the convergence, and for the
+        slow estimators, keyed by their names.
+    others : dict
+        The dicts of estimators of other quantities, of which only detections are measured.
     resources : dict
         A dict with the attributes of `Resources` for each estimator, keyed by its name.
     """
@@ -123,6 +125,7 @@ class Records:
     estimators: Mapping[str, Mapping] = field(default_factory=dict)
     more: Mapping[str, Mapping] = field(default_factory=dict)
     resources: Mapping[str, Mapping] = field(default_factory=dict)
+    others: Mapping[str, Mapping] = field(default_factory=dict)
 
     def has(self, part: str) -> bool:
         """Return whether any field of a part, such as ``"null"``, is measured."""
@@ -131,6 +134,10 @@ class Records:
     def names(self, part: str = "fields") -> list[str]:
         """Return the names of the estimators that map the fields of a part, such as ``"null"``."""
         return list(self.more if part == "more" else self.estimators)
+
+    def detection_names(self) -> list[str]:
+        """Return the names of all estimators whose detections of clusters are measured."""
+        return [*self.estimators, *self.others]
 
     def each(self, part: str, name: str, array: str) -> list[np.ndarray]:
         """Return one measured array of an estimator for each field of a part.

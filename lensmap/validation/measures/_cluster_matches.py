@@ -120,6 +120,7 @@ class ClusterReference:
 def match_clusters(
     reference: ClusterReference,
     estimates: Mapping[str, np.ndarray],
+    others: Mapping[str, ConvergenceMap] | None = None,
     *,
     n_random: int = 2,
     rng: int = 0,
@@ -133,6 +134,10 @@ def match_clusters(
     estimates : dict
         The map of each estimator, ``(ny, nx)``, keyed by the name of the estimator. The mask of the
         true map applies to all maps.
+    others : dict or None
+        Maps of other quantities than the convergence, keyed by the name of the estimator. Their
+        peaks are those of the signal-to-noise ratio, if they have an uncertainty. Their own masks
+        apply to them, too. None if there are no such maps.
     n_random : int
         The number of random displacements of the peaks that measure the rate of chance matches.
     rng : int
@@ -146,7 +151,8 @@ def match_clusters(
         projected mass of each cluster by the definition ``paper``, in 1e14 solar masses, ``(n,)``.
         For each estimator,
 
-        - ``mass`` is the mass in the map at the same positions, ``(n,)``;
+        - ``mass`` is the mass in the map at the same positions, ``(n,)``; only for maps of the
+          convergence;
         - ``completeness_DEFINITION``, ``(2, 3, n_bins)``, has the numbers of clusters, matched
           clusters and chance matches (second axis), for all peaks and for the highest 20 per square
           degree (first axis);
@@ -157,25 +163,39 @@ def match_clusters(
     truth = reference.truth
     record = {TRUTH: {"mass": reference.peaks["mass"].to_value(MASS_UNIT)}}
     for name, plane in estimates.items():
-        kappa = ConvergenceMap(
-            np.where(truth.mask, np.nan, plane), mask=truth.mask, wcs=truth.wcs
-        )
-        peaks = find_peaks(kappa, 0.0, by="kappa", min_separation=_MATCH_RADIUS)
-        highest = peaks[: round(float(_PEAK_DENSITY * unmasked_area(kappa)))]
-        settings: dict[str, Any] = {"kappa": kappa, "n_random": n_random, "rng": rng}
+        kappa = _masked(plane, truth.mask, truth)
         record[name] = {"mass": reference.masses(kappa)}
-        for definition, clusters in reference.tables.items():
-            by = "mass" if definition == "paper" else "m200c"
-            heavy = clusters[clusters[by] >= MIN_CLUSTER_MASS]
-            bins = DEFINITIONS[definition] * MASS_UNIT
-            record[name][f"completeness_{definition}"] = np.array([
-                _counts(completeness(one, clusters, _MATCH_RADIUS, by=by, bins=bins, **settings))
-                for one in (peaks, highest)
-            ])
-            record[name][f"purity_{definition}"] = np.array([
-                _counts(purity(one, heavy, _MATCH_RADIUS, **settings))[:, 0]
-                for one in (peaks, highest)
-            ])
+        record[name] |= _detections(reference, kappa, n_random, rng)
+    for name, other in (others or {}).items():
+        plane = other.data if other.uncertainty is None else other.snr
+        image = _masked(plane, truth.mask | other.mask, truth)
+        record[name] = _detections(reference, image, n_random, rng)
+    return record
+
+
+def _masked(plane, mask, truth):
+    """Return a map on the pixels of the true map, with NaN in masked pixels."""
+    return ConvergenceMap(np.where(mask, np.nan, plane), mask=mask, wcs=truth.wcs)
+
+
+def _detections(reference, kappa, n_random, rng):
+    """Return the arrays of `match_clusters` about the peaks of one map."""
+    peaks = find_peaks(kappa, 0.0, by="kappa", min_separation=_MATCH_RADIUS)
+    highest = peaks[: round(float(_PEAK_DENSITY * unmasked_area(kappa)))]
+    settings: dict[str, Any] = {"kappa": kappa, "n_random": n_random, "rng": rng}
+    record = {}
+    for definition, clusters in reference.tables.items():
+        by = "mass" if definition == "paper" else "m200c"
+        heavy = clusters[clusters[by] >= MIN_CLUSTER_MASS]
+        bins = DEFINITIONS[definition] * MASS_UNIT
+        record[f"completeness_{definition}"] = np.array([
+            _counts(completeness(one, clusters, _MATCH_RADIUS, by=by, bins=bins, **settings))
+            for one in (peaks, highest)
+        ])
+        record[f"purity_{definition}"] = np.array([
+            _counts(purity(one, heavy, _MATCH_RADIUS, **settings))[:, 0]
+            for one in (peaks, highest)
+        ])
     return record
 
 

@@ -43,7 +43,8 @@ class Clusters(Measure):
     bins of mass, ``detection`` is the completeness for all clusters of at least 1e14 solar masses,
     and ``purity`` is the fraction of peaks that match such a cluster. The columns are the number of
     clusters or peaks ``n``, the ``rate`` of matches, the rate of ``chance`` matches, and
-    ``corrected``, the rate corrected for chance matches.
+    ``corrected``, the rate corrected for chance matches. These tables have maps of other quantities
+    than the convergence, too, whose peaks are those of their signal-to-noise ratio.
 
     Two tables compare masses in the map with true masses. ``masses`` has the ``ratio`` of map to
     true mass and its ``scatter`` in bins of true mass. ``mass_lines`` has the regression slopes of
@@ -66,7 +67,7 @@ class Clusters(Measure):
         reference = ClusterReference(
             true_map, field.observation.halos, sky.z_source, sky.cosmology
         )
-        return match_clusters(reference, field.estimates, rng=field.number)
+        return match_clusters(reference, field.estimates, field.others, rng=field.number)
 
     def pool(self, records):
         if not records.has("fields"):
@@ -80,8 +81,10 @@ class Clusters(Measure):
         pools = {"completeness": pool_completeness, "detection": pool_detection,
                  "purity": pool_purity}
         for table, pool in pools.items():
-            tables[table] = table_of_each(names, lambda name, pool=pool: _by_definition(
-                pool, records, name))
+            tables[table] = table_of_each(
+                records.detection_names(),
+                lambda name, pool=pool: _by_definition(pool, records, name),
+            )
         return tables
 
     def conclude(self, results):
@@ -148,7 +151,8 @@ def _detection_table(page, results, definition, ranking):
           page.number(found[name]["chance"]),
           page.number(pure[name]["corrected"], pure[name]["corrected_err"]),
           page.number(pure[name]["chance"]),
-          page.number(pure[name]["n"] / results.area_deg2, None, 1)] for name in results.names],
+          page.number(pure[name]["n"] / results.area_deg2, None, 1)]
+         for name in results.detection_names],
     )
 
 

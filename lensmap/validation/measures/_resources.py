@@ -32,5 +32,6 @@ class ResourceUse(Measure):
         page.section("Time and memory", "Each estimator runs alone in a process of its own: the "
                      "median time of a map, the time of the first map, which includes loading, "
                      "and the largest memory of the process, Python and libraries included.")
-        page.estimator_table(results.tables["resources"], [*results.names, *results.more_names], (
+        names = [*results.detection_names, *results.more_names]
+        page.estimator_table(results.tables["resources"], names, (
             ("s", "seconds", 3), ("first, s", "first_seconds", 2), ("GiB", "memory", 2)))

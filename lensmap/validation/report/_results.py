@@ -32,14 +32,21 @@ class ValidationResults:
     settings : dict
         The set-up, the seed and the estimators as plain values.
     names, more_names : list of str
-        The names of the estimators, and the names of the slow estimators, which map only the first
-        fields.
+        The names of the estimators of the convergence, and the names of the slow estimators, which
+        map only the first fields.
+    detection_names : list of str
+        The names of the estimators whose detections of clusters are measured: those of ``names``,
+        and of other quantities, such as aperture masses.
     """
 
     def __init__(self, records: RecordFolder):
         self.records = records
         self.settings = records.settings
-        self.names = list(self.settings["estimators"])
+        facts = self.settings["estimators"]
+        self._others = {name: one for name, one in facts.items() if "quantity" in one}
+        self._estimators = {name: one for name, one in facts.items() if name not in self._others}
+        self.names = list(self._estimators)
+        self.detection_names = [*self.names, *self._others]
         self.more_names = list(self.settings["more"])
 
     @classmethod
@@ -91,7 +98,8 @@ class ValidationResults:
             parts={part: [record.get(name, {}) for record in records]
                    for part, records in self._records.items()},
             numbers={part: self.records.numbers(part) for part in PARTS},
-            estimators=self.settings["estimators"],
+            estimators=self._estimators,
+            others=self._others,
             more=self.settings["more"],
             resources=self.records.notes("resources"),
         )
@@ -119,7 +127,7 @@ class ValidationResults:
     @property
     def best_linear(self) -> str | None:
         """The name of the linear estimator whose maps correlate best with the truth, or None."""
-        return best_linear(self.settings["estimators"], self.tables["summary"])
+        return best_linear(self._estimators, self.tables["summary"])
 
     @property
     def area_deg2(self) -> float:

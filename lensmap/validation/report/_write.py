@@ -69,7 +69,7 @@ def write_report(
         raise OutputExistsError(f"the report {str(path)!r} exists; {{overwrite=True}} replaces it")
     figures = folder / "figures"
     figures.mkdir(parents=True, exist_ok=True)
-    styles = styles_of([*results.names, *results.more_names])
+    styles = styles_of([*results.detection_names, *results.more_names])
     page = ReportPage(_title(results), figures, styles, overwrite=overwrite)
     for measure in MEASURES:
         page.conclude(measure.conclude(results))
@@ -85,7 +85,7 @@ def write_report(
 
 
 def _title(results):
-    names = [*results.names, *results.more_names]
+    names = [*results.detection_names, *results.more_names]
     if len(names) == 1:
         return f"Validation of mass maps: {names[0]}"
     return f"Validation of mass maps: {len(names)} estimators"
