@@ -42,6 +42,7 @@ from ._smoothing import (
     gaussian_transfer as gaussian_transfer,
 )
 from ._spin2 import mirror_x as mirror_x, rotate90 as rotate90
+from ._starlet import Starlet as Starlet
 from ._wiener import WienerSolver as WienerSolver
 
 __all__ = [

@@ -326,7 +326,8 @@ for name in ("flat", "ks"):
     assert run.returncode == 0, run.stderr
     names, flat, ks = run.stdout.splitlines()
     assert names == (
-        "['ks', 'wiener', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat'] WienerFilter()"
+        "['ks', 'wiener', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat'] "
+        "WienerFilter()"
     )
     assert "'flat' is registered by flatmaps and by plainmaps" in flat
     assert "'ks' is registered by lensmap and by flatmaps" in ks
