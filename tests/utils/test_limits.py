@@ -5,7 +5,14 @@ import math
 
 import pytest
 
-from lensmap.utils import check_memory, free_memory, limit_threads, memory_limit, n_threads
+from lensmap.utils import (
+    check_memory,
+    free_memory,
+    limit_threads,
+    memory_limit,
+    n_threads,
+    peak_memory,
+)
 from lensmap.utils import _limits as limits
 from lensmap.utils import _threads as threads
 
@@ -103,3 +110,12 @@ def test_this_process_holds_something():
 def test_a_system_that_says_nothing(monkeypatch):
     monkeypatch.setattr("lensmap.utils._memory.system_memory", lambda: None)
     check_memory(1e30, "A map", "use larger pixels")
+
+
+def test_peak_memory_keeps_the_largest():
+    held = bytearray(b"1" * 300_000_000)
+    peak = peak_memory()
+    del held
+    if peak is not None:  # Windows does not report it
+        assert 3e8 < peak < 1e12
+        assert peak_memory() >= peak
