@@ -52,10 +52,23 @@ def add_method_argument(group):
         metavar="KIND",
         help="the kind of uncertainty of the map (in parentheses: the methods that offer it; N: "
         f"the number of random realizations): {', '.join(described)}; N alone stands for "
-        "rotations:N (default: no uncertainty)",
+        f"rotations:N (default: {_default_uncertainties(classes)})",
     )
     group.add_argument("--seed", dest="rng", type=int, metavar="N",
                        help="the seed of all random realizations (default 0)")
+
+
+def _default_uncertainties(classes):
+    """Return text about the kinds of uncertainty that methods have by default.
+
+    ``classes`` is a dict from method names to classes.
+    """
+    defaults = {
+        method: option.default
+        for method, cls in classes.items() for option in cls.options
+        if option.name == "uncertainty" and option.default is not None
+    }
+    return "; ".join(["no uncertainty", *(f"for {m}, {name}" for m, name in defaults.items())])
 
 
 def _kinds_of_uncertainty(classes):

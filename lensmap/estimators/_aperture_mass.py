@@ -2,7 +2,7 @@
 """`ApertureMass`: the tangential shear about each pixel, weighted with a compensated filter."""
 
 from collections.abc import Iterable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from astropy import units as u
@@ -517,8 +517,7 @@ class ApertureMass(Estimator):
             shear, square = sums.shear, sums.square
         else:
             inverse_norm = state.inverse_norm
-            shear = state.kernels.shear_sum(grid.sum_wg)
-            square = None
+            shear, square = state.kernels.shear_sum(grid.sum_wg), np.zeros(())
             if with_noise:
                 square = state.kernels.square_sum(grid.extra["sum_w2e2_whole"] * (0.5 * gain**2))
         signal = shear * inverse_norm
@@ -601,7 +600,8 @@ class ApertureMass(Estimator):
         TypeError, ValueError
             If an argument is invalid, or if no galaxy with nonzero weight is on the map.
         """
-        angles = [check_angle(radius, "radii") for radius in np.atleast_1d(radii)]
+        each: Any = radii if isinstance(radii, (list, tuple)) else np.atleast_1d(cast(Any, radii))
+        angles = [check_angle(radius, "radii") for radius in each]
         if not angles:
             raise ParameterError("radii", "at least one angle", "empty", verb="hold")
         estimators = [self.replace(radius=radius) for radius in angles]

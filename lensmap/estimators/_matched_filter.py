@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from astropy import units as u
 from scipy.special import j0, j1, sici
@@ -11,6 +13,9 @@ from lensmap.estimators._fitted_power import FieldSums
 from lensmap.flatsky import ApertureFilter, tabulated_filter
 from lensmap.grid import ShearGrid
 from lensmap.typing import CosmologyLike, RedshiftLike
+
+if TYPE_CHECKING:
+    from lensmap.halos import NFWHalo
 
 __all__ = ["NoiseSums", "matched_filter"]
 
@@ -142,7 +147,9 @@ def _log_power(convergence_power, z_source, cosmology):
     return np.log(ell), np.log(convergence_power(ell, z_source, cosmology))
 
 
-def _halo_transform(halo, ell: np.ndarray, z_source: RedshiftLike) -> np.ndarray:
+def _halo_transform(
+    halo: NFWHalo, ell: np.ndarray, z_source: RedshiftLike
+) -> np.ndarray:
     """Return the Fourier transform of the convergence of an NFW halo, in steradians.
 
     The transform of the projected profile is that of the profile in three dimensions, which has a

@@ -481,9 +481,11 @@ class _Trial:
         """Return the projected mass within 1 Mpc of the peak of each halo, in solar masses.
 
         The mean surface density in a ring from 2 to 3 Mpc is subtracted. The mass is NaN for halos
-        without a matching peak.
+        without a matching peak, and in maps of other quantities than the convergence.
         """
         result = np.full(len(halos), np.nan) * u.solMass
+        if kappa.meta.get("quantity", "kappa") != "kappa":
+            return result
         rows = np.flatnonzero(halos["matched"])
         if len(rows):
             positions = QTable({"ra": halos["peak_ra"][rows], "dec": halos["peak_dec"][rows]})

@@ -47,7 +47,8 @@ class HaloRecovery:
           ``kappa_before``: the convergence at the pixel of the peak in the map before injection;
           ``offset``: the separation of peak and halo (arcmin);
         - ``mass_map``: the projected mass around the peak in the map with halos, in the same
-          aperture and ring as ``mass_true``. It includes noise and real structure.
+          aperture and ring as ``mass_true``. It includes noise and real structure. It is NaN in
+          maps of other quantities than the convergence, such as aperture masses.
 
         For halos without a matching peak, the columns of the peak are NaN. The metadata contain the
         settings, the counts of matched and recovered control positions, and the numbers of peaks in

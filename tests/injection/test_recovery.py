@@ -17,6 +17,7 @@ from lensmap import (
     find_peaks,
     make_wcs,
 )
+from lensmap.estimators import ApertureMass
 from lensmap.grid import noise_realizations
 from lensmap.injection import HaloRecovery, inject_halos, recover_halos
 from lensmap.peaks import unmasked_area
@@ -72,6 +73,14 @@ def test_masses_without_noise_are_the_true_ones(sources):
     assert len(ratio) > 3
     np.testing.assert_allclose(ratio, 0.985, rtol=0, atol=0.045)
     assert np.all(halos["offset"][inner] < 0.15 * u.arcmin)
+
+
+def test_aperture_masses_are_recovered_without_masses():
+    found = _recover([1e9, 2e15], 2, estimator=ApertureMass(radius=6 * u.arcmin))
+    table = found.summary()
+    assert table["n_recovered"].tolist()[0] == 0 and table["rate"][1] > 0.8
+    assert np.isnan(table["mass_ratio"]).all()
+    assert np.isnan(found.halos["mass_map"]).all()
 
 
 def _turned_wcs(flip):

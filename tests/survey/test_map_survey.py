@@ -13,7 +13,7 @@ from small_survey import galaxies, kappa_at, write_survey
 
 from lensmap import CNNReconstructor, KaiserSquires, ShearCatalog, WienerFilter
 from lensmap.catalog import HatsCatalog
-from lensmap.estimators import Estimator, Inversion
+from lensmap.estimators import ApertureMass, Estimator, Inversion
 from lensmap.grid import tangent_wcs
 from lensmap.sphere import HealpixPixels
 from lensmap.survey import SurveyMap, map_survey, plan_survey
@@ -78,6 +78,30 @@ def test_map_is_the_smoothed_convergence_of_the_sky(survey, whole):
     # The slope includes the largest scales, which a field of 5 degrees hardly has.
     assert np.polyfit(truth, found, 1)[0] == pytest.approx(1, abs=0.08)
     assert np.std(layers["kappa_b"][inside]) < 0.2 * np.std(truth)
+
+
+@pytest.mark.slow
+def test_aperture_masses_of_a_survey_are_those_of_a_field(source, tmp_path):
+    """Tiles join without a seam, because galaxies beyond the aperture do not count."""
+    estimator = ApertureMass(radius=30 * u.arcmin)
+    survey = map_survey(source, estimator, tmp_path / "survey", **OPTIONS)
+    layers = layers_of(survey)
+    columns = galaxies()
+    center = SkyCoord(np.median(columns["ra"]), np.median(columns["dec"]), unit="deg")
+    wcs = tangent_wcs(center, (130, 130), 2 * u.arcmin)
+    field = estimator.reconstruct(
+        ShearCatalog({name: columns[name] for name in ("ra", "dec", "e1", "e2")},
+                     convention="celestial", kind="shear"), wcs
+    )
+    lon, lat = HealpixPixels(survey.nside).centers(layers["index"])
+    x, y = (np.rint(v).astype(int) for v in wcs.world_to_pixel(SkyCoord(lon, lat, unit="deg")))
+    inside = (x > 20) & (y > 20) & (x < 110) & (y < 110)
+    assert inside.sum() > 1000 and len(survey.tiles) > 3
+    for found, expected in ((layers["kappa"], field.data), (layers["kappa_b"], field.kappa_b)):
+        found, expected = found[inside], expected[y[inside], x[inside]]
+        assert np.corrcoef(found, expected)[0, 1] > 0.97
+        assert np.polyfit(expected, found, 1)[0] == pytest.approx(1, abs=0.06)
+    assert survey.to_map().meta["quantity"] == "aperture mass"
 
 
 def test_seams_do_not_show(survey):
