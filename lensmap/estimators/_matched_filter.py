@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from astropy import units as u
@@ -156,7 +156,8 @@ def _halo_transform(
     closed form.
     """
     scale_radius = halo.scale_radius
-    theta_s = (scale_radius / halo.cosmology.angular_diameter_distance(halo.z_lens)).to_value(u.one)
+    cosmology: Any = halo.cosmology
+    theta_s = (scale_radius / cosmology.angular_diameter_distance(halo.z_lens)).to_value(u.one)
     # At the scale radius, the surface density is 2/3 of the scale density times the scale radius.
     scale = 1.5 * float(halo.kappa(scale_radius, z_source))
     q = ell * theta_s

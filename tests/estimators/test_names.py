@@ -38,8 +38,8 @@ from lensmap.utils import (
 )
 
 OWN = {"ks": KaiserSquires, "wiener": WienerFilter, "me": MaximumEntropy,
-       "apmass": ApertureMass, "cnn": CNNReconstructor, "masked-cnn": MaskedCNN, "sphere-ks": SphericalKaiserSquires,
-       "sphere-wiener": SphericalWiener}
+       "apmass": ApertureMass, "cnn": CNNReconstructor, "masked-cnn": MaskedCNN,
+       "sphere-ks": SphericalKaiserSquires, "sphere-wiener": SphericalWiener}
 
 
 def test_own_names():
@@ -326,8 +326,8 @@ for name in ("flat", "ks"):
     assert run.returncode == 0, run.stderr
     names, flat, ks = run.stdout.splitlines()
     assert names == (
-        "['ks', 'wiener', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat'] "
-        "WienerFilter()"
+        "['ks', 'wiener', 'me', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', "
+        "'flat'] WienerFilter()"
     )
     assert "'flat' is registered by flatmaps and by plainmaps" in flat
     assert "'ks' is registered by lensmap and by flatmaps" in ks
