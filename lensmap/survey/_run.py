@@ -239,7 +239,13 @@ class SurveyRun:
 
     @contextmanager
     def _timed(self, name: str) -> Iterator[None]:
-        """Add the seconds of a step to those of earlier calls, in the folder."""
+        """Add the seconds of a step to those of earlier calls, in the folder.
+
+        Yields
+        ------
+        None
+            Nothing.
+        """
         start = time.perf_counter()
         yield
         known = self.folder.notes(STEPS)
