@@ -35,7 +35,7 @@ class MapNumbers:
         The root mean square of the B-mode over its error and the scatter of that between tiles,
         as an error of the mean; None without B-modes or errors.
     quality : dict
-        The mean, the lowest and the highest value of each quality map.
+        The mean, the lowest and the highest value of each quality map in unmasked pixels.
     """
 
     layers: tuple[str, ...] = ()
@@ -77,8 +77,9 @@ def map_numbers(blocks: Iterable[Block]) -> MapNumbers:
             pull = layers["kappa_b"][good][error > 0] / error[error > 0]
             ratios.append((float(np.sum(pull**2)), len(pull)))
         for name in QUALITY:
-            if name in layers and np.isfinite(layers[name]).any():
-                values = layers[name][np.isfinite(layers[name])].astype(float)
+            known_pixels = good & np.isfinite(layers[name]) if name in layers else good[:0]
+            if known_pixels.any():
+                values = layers[name][known_pixels].astype(float)
                 known = quality.setdefault(name, [0.0, 0.0, np.inf, -np.inf])
                 known[0] += values.sum()
                 known[1] += len(values)

@@ -38,6 +38,12 @@ _PICTURES = (
 )
 
 
+# The units at the ends of the names of settings.
+_UNITS = ("arcmin", "deg")
+
+_NAMES_OF_SETTINGS = {"given": "tiles and pixels chosen by the user"}
+
+
 @dataclass
 class Section:
     """A section of a page: paragraphs, pictures and tables."""
@@ -140,11 +146,11 @@ def _map_section(survey: SurveyMap, numbers: MapNumbers) -> Section:
     plan, section = survey.plan, Section("Map")
     rows = [
         ("Estimator", survey.settings["estimator"]),
-        ("Area with galaxies", f"{plan['area_deg2']:.1f} deg²"),
+        ("Area with galaxies", f"{plan['area_deg2']:.1f}\u00a0deg²"),
         ("Galaxies", f"{plan['n_galaxies']:,}"),
-        ("Density", f"{plan['density_per_arcmin2']:.2f} arcmin⁻²"),
+        ("Density", f"{plan['density_per_arcmin2']:.2f}\u00a0arcmin⁻²"),
         ("Resolution (nside)", f"{survey.nside}"),
-        ("Pixels of the tiles", f"{plan['pixel_scale_arcmin']:.3g} arcmin"),
+        ("Pixels of the tiles", f"{plan['pixel_scale_arcmin']:.3g}\u00a0arcmin"),
         ("Pixels with data, masked", f"{numbers.n_pixels:,}, {numbers.n_masked:,}"),
         ("Mean of κ", f"{numbers.kappa[0]:.2g}"),
         ("Standard deviation of κ", f"{numbers.kappa[1]:.3g}"),
@@ -246,9 +252,9 @@ def _null_section(survey: SurveyMap, numbers: MapNumbers) -> Section:
     if numbers.b_over_error is not None:
         rms, error = numbers.b_over_error
         section.texts.append(
-            f"The B-mode has {rms:.3f} ± {error:.3f} times the scatter of the error of κ. Without "
-            "systematic errors it has that of noise, which is 1 for linear estimators."
-            if np.isfinite(error) else f"The B-mode has {rms:.3f} times the scatter of the error."
+            f"The root mean square of the B-mode, in units of the error of κ, is {rms:.3f}"
+            + (f" ± {error:.3f}" if np.isfinite(error) else "")
+            + ". Linear estimators have 1 from noise alone."
         )
     also = list(survey.settings["also_map"])
     if not also:
@@ -293,27 +299,53 @@ def _add_cross_power(section: Section, name: str, power: Any) -> None:
 
 def _quality_section(numbers: MapNumbers) -> Section:
     section = Section("Quality of the data", [
-        "Means, lowest and highest values over all pixels with data. The maps are in quality.hsp."
+        "Means, lowest and highest values over all unmasked pixels. The maps are in quality.hsp."
     ])
     section.table(("", "mean", "lowest", "highest"), [
-        (f"{name}: {text}", *(f"{value:.3g}" for value in numbers.quality[name]))
+        (f"{name}: {text.replace('^-2', '⁻²')}",
+         *(f"{value:.3g}" for value in numbers.quality[name]))
         for name, text in QUALITY.items() if name in numbers.quality
     ])
     return section
 
 
+def _as_text(value: Any) -> str:
+    """Return the value of a setting in words; what was not given is ``none``."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        parts = [f"{_with_unit(name)} {_as_text(one)}" for name, one in value.items()
+                 if one is not None]
+        return ", ".join(parts) or "none"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(_as_text, value)) or "none"
+    if value is None:
+        return "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _with_unit(name: str) -> str:
+    """Return the name of a setting in words, with a unit at its end in parentheses."""
+    words = _NAMES_OF_SETTINGS.get(name, name).split("_")
+    if words[-1] in _UNITS:
+        words[-1] = f"({words[-1]})"
+    return " ".join(words)
+
+
 def _run_section(survey: SurveyMap) -> Section:
     record, settings = provenance(), survey.settings
     section = Section("Run")
-    rows = [(name, str(value)) for name, value in settings["parameters"].items()]
-    section.table(("parameter", "value"), rows, settings["estimator"])
+    rows = [(name, _as_text(value)) for name, value in settings["parameters"].items()]
+    section.table(("parameter", "value"), rows, f"Parameters of {settings['estimator']}")
     rows = [
-        (name.replace("_", " "), str(value)) for name, value in settings.items()
+        (_with_unit(name), _as_text(value)) for name, value in settings.items()
         if name not in ("estimator", "parameters", "catalog", "mask")
     ]
     rows.append(("mask", "none" if settings["mask"] is None else "given"))
     section.table(("setting", "value"), rows, "Settings of the survey")
     rows = [("lensmap", str(record["lensmap"]))]
-    rows += [(name, str(version)) for name, version in record["versions"].items()]
+    rows += [
+        (name, str(version)) for name, version in record["versions"].items() if name != "lensmap"
+    ]
     section.table(("package", "version"), rows, f"Versions, {record['date']}")
     return section

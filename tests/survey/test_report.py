@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lensmap.survey._map_numbers import map_numbers
-from lensmap.survey._report import Section
+from lensmap.survey._report import Section, _as_text, _with_unit
 from lensmap.survey._seams import compare_lattices, measure_seams
 from lensmap.survey._tile_files import TileFiles
 from lensmap.survey.products import Block
@@ -36,6 +36,17 @@ def test_page_is_complete_and_needs_no_other_file(page, analyzed):
     assert "nan" not in text.lower().split()
 
 
+def test_settings_are_words(page):
+    text = html.unescape(re.sub("<[^>]+>", " ", page))
+    assert "None" not in text and "{" not in text.rpartition("Mass map of")[2]
+    assert "margin (arcmin)" in text
+    assert _with_unit("pixel_scale_arcmin") == "pixel scale (arcmin)"
+    assert _as_text({"inside": None, "tile_order": 5}) == "tile order 5"
+    assert [_as_text(one) for one in (None, {}, [], True, (0.0, 0.5), "ks")] == [
+        "none", "none", "none", "yes", "0, 0.5", "ks"
+    ]
+
+
 def test_failed_tiles_are_named_and_escaped(analyzed, tmp_path, monkeypatch):
     failed = property(lambda self: {77: "a <b>file</b> is damaged"})
     monkeypatch.setattr(type(analyzed), "failed", failed)
@@ -59,6 +70,9 @@ def test_numbers_of_the_map(analyzed):
     pull = whole.kappa_b[good] / error
     assert numbers.b_over_error[0] == pytest.approx(np.sqrt(np.mean(pull**2)), rel=1e-4)
     assert set(numbers.quality) <= set(numbers.layers)
+    # Pixels outside of the footprint, to which no tile contributes, do not count.
+    mean, lowest, highest = numbers.quality["n_tiles"]
+    assert lowest == 1 and 1 < mean < highest
 
 
 def test_seams_of_known_tiles(tmp_path):
