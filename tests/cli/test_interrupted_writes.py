@@ -106,6 +106,25 @@ def check_record(path):
             assert made[name] == record[name], output
 
 
+@pytest.fixture(scope="module")
+def sizes_of():
+    """A function that returns the sizes of the files of a command, which runs once in all tests."""
+    sizes = {}
+
+    def run_once(words):
+        key = tuple(words)
+        if key not in sizes:
+            sizes[key] = finished(words)
+        return sizes[key]
+
+    return run_once
+
+
+def is_run_folder(words):
+    """Return whether a command writes a folder, with which the same command goes on."""
+    return "out" in words
+
+
 def finished(words):
     """Run a command to its end; return the sizes of its files, keyed by path."""
     assert main(words) in DONE
@@ -137,8 +156,8 @@ def check_files(sizes, old):
 
 @pytest.mark.parametrize("words", [*cases()])
 @pytest.mark.slow
-def test_full_disk(words, work, capsys):
-    sizes = finished(words)
+def test_full_disk(words, work, capsys, sizes_of):
+    sizes = sizes_of(words)
     # Records of a run hold times, so that the sizes of two runs differ by some bytes.
     for limit in sorted({max(sizes.values()) * 9 // 10, min(sizes.values()) // 2}):
         old = old_files(words, sizes)
@@ -156,26 +175,37 @@ def test_full_disk(words, work, capsys):
     check_files(sizes, [])
 
 
+# The moments at which a command is killed. Slow ones are killed at two: the quick ones write by the
+# same function.
+MOMENTS = ("half", "flush", "rename", "renamed")
+SLOW_MOMENTS = ("half", "rename")
+
+
 def kills():
     """Return the runs of all commands, each with the moments at which it is killed.
 
-    Slow commands are killed at two moments: the quick ones write by the same function.
+    A command that writes a folder has a case for each moment, because the next run goes on with
+    what is in the folder. Another command is killed at all moments, and then finishes among
+    what all of them have left behind.
     """
     for case in cases():
-        for moment in ("half", "rename") if case.marks else ("half", "flush", "rename", "renamed"):
-            yield pytest.param(*case.values, moment, id=f"{case.id}-{moment}")
+        moments = SLOW_MOMENTS if case.marks else MOMENTS
+        groups = [(one,) for one in moments] if is_run_folder(*case.values) else [moments]
+        for group in groups:
+            yield pytest.param(*case.values, group, id=f"{case.id}-{'-'.join(group)}")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the tests need /proc")
-@pytest.mark.parametrize(("words", "moment"), [*kills()])
-def test_kill(words, moment, work, killer):
-    sizes = finished(words)
+@pytest.mark.parametrize(("words", "moments"), [*kills()])
+def test_kill(words, moments, work, killer, sizes_of):
+    sizes = sizes_of(words)
     old = old_files(words, sizes)
-    which = max(sizes.values()) // 2 if moment == "half" else ""
-    number = killer.run([*words, "--overwrite"], moment, which)
-    assert number == (signal.SIGXFSZ if moment == "half" else signal.SIGKILL)
-    check_files(sizes, old)
+    for moment in moments:
+        which = max(sizes.values()) // 2 if moment == "half" else ""
+        number = killer.run([*words, "--overwrite"], moment, which)
+        assert number == (signal.SIGXFSZ if moment == "half" else signal.SIGKILL)
+        check_files(sizes, old)
     assert finished([*words, "--overwrite"]).keys() == sizes.keys()
     check_files(sizes, [])
 

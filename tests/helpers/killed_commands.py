@@ -4,11 +4,19 @@
 `Killer` starts one process that imports lensmap once, and forks a child for each command.
 """
 
+import importlib
 import json
 import os
 import signal
 import subprocess
 import sys
+
+
+_SHARED_IMPORTS = (
+    "astropy.table", "h5py", "matplotlib.backends.backend_agg", "pandas", "pyarrow.parquet",
+    "scipy.ndimage", "lensmap.cli._program", "lensmap.filaments", "lensmap.injection",
+    "lensmap.peaks", "lensmap.plotting", "lensmap.profiles", "lensmap.simulate", "lensmap.survey",
+)
 
 
 class Killer:
@@ -44,13 +52,9 @@ class Killer:
 
 
 def _serve():
-    # Imports that all commands need; children share them.
-    import astropy.table  # noqa: F401
-    import h5py  # noqa: F401
-    import matplotlib.backends.backend_agg  # noqa: F401
-    import scipy.ndimage  # noqa: F401
-
-    import lensmap.cli._program  # noqa: F401
+    # Imports that commands need; children share them. TensorFlow's threads do not survive a fork.
+    for name in _SHARED_IMPORTS:
+        importlib.import_module(name)
 
     for line in sys.stdin:
         child = os.fork()
