@@ -49,4 +49,4 @@ def test_nothing_of_one_machine(script):
 
 
 def test_there_are_tutorials():
-    assert len(SCRIPTS) >= 6
+    assert len(SCRIPTS) >= 7

@@ -10,6 +10,7 @@ _ORDER = (
     "own_catalog",
     "survey_columns",
     "masked_survey",
+    "map_a_survey",
     "coma_like_cluster",
     "train_network",
     "own_estimator",
