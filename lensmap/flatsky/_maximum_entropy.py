@@ -22,6 +22,9 @@ _MIN_NOISE_TO_SIGNAL = 1e-2
 # The lowest density of a hidden field that is computed from a map to start from.
 _MIN_DENSITY = 0.05
 
+# The largest number of maps that are usually made in parallel: the E-mode, and two for the B-mode.
+_MAX_PARALLEL = 3
+
 # The tolerance of the Wiener filter for the mean of the map, which has an error of 1e-3 of the
 # scatter of the mean.
 _MEAN_TOLERANCE = 1e-3
@@ -167,7 +170,8 @@ class EntropySolver:
                 verb="have",
             )
         check_memory(
-            solver_memory(variance.shape, power.shape, dtype),
+            solver_memory(variance.shape, power.shape, dtype)
+            * min(_MAX_PARALLEL, n_threads(power.size)),
             f"a maximum-entropy map of {variance.shape[0]} x {variance.shape[1]} pixels, padded to "
             f"{power.shape[0]} x {power.shape[1]},",
             "use larger pixels, less padding or single precision (float32)",

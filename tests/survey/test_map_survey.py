@@ -11,7 +11,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import Table
 from small_survey import galaxies, kappa_at, write_survey
 
-from lensmap import CNNReconstructor, KaiserSquires, ShearCatalog, WienerFilter
+from lensmap import CNNReconstructor, KaiserSquires, MaximumEntropy, ShearCatalog, WienerFilter
 from lensmap.catalog import HatsCatalog
 from lensmap.estimators import ApertureMass, Estimator, Inversion
 from lensmap.grid import tangent_wcs
@@ -294,11 +294,14 @@ def test_changed_galaxies_are_refused_or_mapped_anew(tmp_path):
 
 
 @pytest.mark.slow
-def test_fitted_models_are_those_of_the_whole_survey(source, tmp_path):
-    wiener = WienerFilter()
+@pytest.mark.parametrize(
+    "estimator", [WienerFilter(), MaximumEntropy(dtype="float32", tolerance=1e-7)],
+    ids=["wiener", "me"],
+)
+def test_fitted_models_are_those_of_the_whole_survey(estimator, source, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        survey = map_survey(source, wiener, tmp_path / "w", **OPTIONS)
+        survey = map_survey(source, estimator, tmp_path / "w", **OPTIONS)
     layers = layers_of(survey)
     inside = layers["edge"] > 0.3
     lon, lat = HealpixPixels(survey.nside).centers(layers["index"])
