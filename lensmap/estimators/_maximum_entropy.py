@@ -174,7 +174,9 @@ class MaximumEntropy(PowerPriorEstimator):
     Samples of the posterior have another prior, for which they can be drawn: h is the square of a
     Gaussian field with 4 times the number of events, and the power spectrum is P, without
     ``power_factor``. Noise is added to the data and to the prior, and the most probable map of the
-    sum is a sample (perturbed optimization, exact for many events).
+    sum is a sample (perturbed optimization, exact for many events). The error from samples is too
+    small for peaks: in a simulated field with sources at redshift 1, 57 per cent of the highest 0.5
+    per cent of the pixels have the truth within it, and 82 per cent of all pixels.
 
     Galaxies at all distances contribute to a pixel, so `reach` returns None, as for `WienerFilter`.
 
