@@ -138,7 +138,7 @@ class MaximumEntropy(PowerPriorEstimator):
         The kind of uncertainty; None gives no uncertainty. ``"posterior"`` is the total error with
         respect to the true convergence, from the scatter of samples of the posterior about the map.
         ``"rotations"`` is the noise of the map: the scatter of maps of randomly rotated galaxies,
-        which have no signal. The noise of peaks is higher, because the map is not linear.
+        which have no signal. The map is not linear, so that this need not be the noise of peaks.
     n_realizations : int
         The number of random realizations for the uncertainty, each of which gives two maps.
     rng : int or `numpy.random.SeedSequence`
@@ -175,8 +175,8 @@ class MaximumEntropy(PowerPriorEstimator):
     Gaussian field with 4 times the number of events, and the power spectrum is P, without
     ``power_factor``. Noise is added to the data and to the prior, and the most probable map of the
     sum is a sample (perturbed optimization, exact for many events). The error from samples is too
-    small for peaks: in a simulated field with sources at redshift 1, 57 per cent of the highest 0.5
-    per cent of the pixels have the truth within it, and 82 per cent of all pixels.
+    small for peaks: in two simulated fields with sources at redshift 1, 56 per cent of the highest
+    0.5 per cent of the pixels have the truth within it, and 82 per cent of all pixels.
 
     Galaxies at all distances contribute to a pixel, so `reach` returns None, as for `WienerFilter`.
 
