@@ -199,7 +199,7 @@ class _Patch:
 
     def __init__(self, reaches: tuple[int, ...], radius: float, scheme: str) -> None:
         # More points where the kernel changes within a pixel.
-        self._n = int(np.clip(np.ceil(_POINTS / radius), 2, 8))
+        self._n = int(np.clip(np.ceil(_POINTS / radius), 1, 8))
         self._cloud = scheme == "cloud-in-cell"
         # Half the variance of the average over a pixel and of the positions of galaxies.
         self._correction = 0.5 * (1 / 12 + _SPREAD[scheme])

@@ -113,6 +113,12 @@ class TestPlotMap:
         assert label in (bar.get_ylabel() or bar.get_xlabel())
         assert (ax.images[0].cmap.name == "RdBu_r") == (limits is None)
 
+    def test_other_quantities_have_their_names(self):
+        for quantity, label in (("kappa", "aperture mass"), ("snr", "ratio of the aperture mass")):
+            ax = make_map(meta={"quantity": "aperture mass"}).plot(quantity=quantity)
+            bar = ax.figure.axes[1]
+            assert label in (bar.get_ylabel() or bar.get_xlabel())
+
     def test_masked_pixels_are_gray(self):
         mask = np.zeros(SHAPE, dtype=bool)
         mask[20:30, 10:20] = True
