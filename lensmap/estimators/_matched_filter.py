@@ -155,9 +155,11 @@ def _halo_transform(
     The transform of the projected profile is that of the profile in three dimensions, which has a
     closed form.
     """
+    from lensmap.cosmology import get_cosmology
+
     scale_radius = halo.scale_radius
-    cosmology: Any = halo.cosmology
-    theta_s = (scale_radius / cosmology.angular_diameter_distance(halo.z_lens)).to_value(u.one)
+    distance = get_cosmology(halo.cosmology, structure=False).angular_diameter_distance(halo.z_lens)
+    theta_s = (scale_radius / distance).to_value(u.one)
     # At the scale radius, the surface density is 2/3 of the scale density times the scale radius.
     scale = 1.5 * float(halo.kappa(scale_radius, z_source))
     q = ell * theta_s
