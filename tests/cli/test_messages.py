@@ -84,6 +84,7 @@ def test_other_errors():
 _PYTHON_ONLY = {
     "cosmology/_parameters.py": "meta={",  # of a cosmology that the user makes
     "estimators/_binning.py": "uncertainty=0",  # of a ShearGrid
+    "grid/_shear_grid.py": "keep_galaxies=True",  # of a ShearGrid
     "grid/_sums.py": "extra_sums=(",  # of a ShearGrid
     "maps/_healpix_map.py": "uncertainty='rotations'",  # of HealpixMap.snr
     "masks/_healpix.py": "frame='",  # of a HEALPix object

@@ -288,7 +288,8 @@ print(flat, np.unique(kappa.data), kappa.meta["estimator"], flat.options[0].type
 """)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == [
-        "['ks', 'wiener', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat']",
+        "['ks', 'wiener', 'me', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', "
+        "'flat']",
         "flatmaps is loaded",  # when it is used, and not before
         "Flat(value=0.25) [0.25] Flat <class 'float'>",
     ]
@@ -358,7 +359,8 @@ for one in caught:
     lines = [line for line in run.stdout.splitlines() if not line.endswith("is loaded")]
     assert lines[0].endswith("'broken', 'flat', 'none', 'number', 'odd'] KaiserSquires()")
     assert lines[1:4] == [
-        "['ks', 'wiener', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat']",
+        "['ks', 'wiener', 'me', 'apmass', 'cnn', 'masked-cnn', 'sphere-ks', 'sphere-wiener', "
+        "'flat']",
         "['broken_plugin']",
         "the estimator 'broken' of the package brokenmaps cannot be loaded: the preceding warning "
         "states the cause",
