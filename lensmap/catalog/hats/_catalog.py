@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from lensmap.catalog._convention import Convention, Response
-    from lensmap.catalog.hats._versions import PartNumbers
+    from lensmap.catalog.hats._versions import MeasuredNumbers
     from lensmap.typing import AngleLike, PathLike, ProgressLike
 
 __all__ = ["HatsCatalog"]
@@ -403,7 +403,7 @@ class HatsCatalog:
         versions = self._reader.numbers.versions
         return None if versions is None else versions.measured
 
-    def measured_numbers(self) -> PartNumbers:
+    def measured_numbers(self) -> MeasuredNumbers:
         """Return all numbers of the whole catalog with which its parts are read.
 
         They are the mean response and the dispersion from the sheared versions of the galaxies, and
@@ -421,7 +421,7 @@ class HatsCatalog:
         """
         return self._reader.numbers
 
-    def with_numbers(self, numbers: PartNumbers) -> HatsCatalog:
+    def with_numbers(self, numbers: MeasuredNumbers) -> HatsCatalog:
         """Return the catalog with numbers that were measured before, which are not measured again.
 
         Parameters

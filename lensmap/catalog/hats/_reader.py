@@ -30,7 +30,7 @@ from lensmap.catalog.hats._positions import finest_pixels, has_position
 from lensmap.catalog.hats._quiet import quiet
 from lensmap.catalog.hats._rows import FileRows, stored_pixels
 from lensmap.catalog.hats._versions import (
-    PartNumbers,
+    MeasuredNumbers,
     SurveyNumbers,
     VersionReader,
     measure_selection,
@@ -150,7 +150,7 @@ class PartReader:
         self._warned = ("flagged_rows", "implausible_redshifts")
 
     @cached_property
-    def numbers(self) -> PartNumbers:
+    def numbers(self) -> MeasuredNumbers:
         """The numbers of the whole survey, for which all partitions may be read."""
         versions = selection = None
         with without_warnings(CatalogWarning):
@@ -163,9 +163,9 @@ class PartReader:
                 if measured is not None:
                     (r11, r12), (r21, r22) = measured.tolist()
                     selection = (r11, r12), (r21, r22)
-        return PartNumbers(versions, selection)
+        return MeasuredNumbers(versions, selection)
 
-    def with_numbers(self, numbers: PartNumbers) -> PartReader:
+    def with_numbers(self, numbers: MeasuredNumbers) -> PartReader:
         """Return a reader with numbers that were measured before."""
         new = copy(self)
         new.__dict__["numbers"] = numbers

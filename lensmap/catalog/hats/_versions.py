@@ -39,7 +39,7 @@ from lensmap.catalog._version_names import UNSHEARED, VERSIONS, version_codes
 from lensmap.catalog.files import TableSource
 
 __all__ = [
-    "PartNumbers", "SurveyNumbers", "VersionReader", "measure_selection", "measure_versions",
+    "MeasuredNumbers", "SurveyNumbers", "VersionReader", "measure_selection", "measure_versions",
 ]
 
 # Variances of the measurement are binned in this range, by equal steps of their logarithm.
@@ -68,7 +68,7 @@ class SurveyNumbers:
 
 
 @dataclass(frozen=True)
-class PartNumbers:
+class MeasuredNumbers:
     """All that is measured from the whole survey before a part of it is read.
 
     Attributes
