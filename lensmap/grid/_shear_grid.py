@@ -359,7 +359,7 @@ class ShearGrid(BinnedShear):
     def galaxy_shear(self) -> np.ndarray:
         """The weights times the calibrated reduced shears of the galaxies, complex, ``(n,)``.
 
-        Their sums in the pixels are `sum_wg`, apart from rounding errors. The galaxies must be
+        Their sums in the pixels are ``sum_wg``, apart from rounding errors. The galaxies must be
         kept.
         """
         if self.galaxies is None:
