@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["map_survey", "open_run", "plan_survey"]
 
+# The strides of networks are at most this long. The margin of a tile has more pixels.
+_MAX_OFFSET_PIXELS = 16
+
 
 def map_survey(
     source: Any,
@@ -305,13 +308,15 @@ def open_run(
 def _check_offset(offset: tuple[float, float]) -> tuple[float, float]:
     """Return a shift of pixels as two numbers.
 
-    A larger shift would move the pixels off the margin, and differ from a smaller one in nothing
-    else.
+    A much larger shift would move the pixels off the margin.
     """
     try:
         x, y = (float(value) for value in offset)
     except (TypeError, ValueError):
         raise ParameterTypeError("offset", "two numbers (x, y)", repr(offset)) from None
-    if not (abs(x) <= 1 and abs(y) <= 1):  # False for NaN
-        raise ParameterError("offset", "two numbers of pixels from -1 to 1", f"({x:g}, {y:g})")
+    most = _MAX_OFFSET_PIXELS
+    if not (abs(x) <= most and abs(y) <= most):  # False for NaN
+        raise ParameterError(
+            "offset", f"two numbers of pixels from -{most} to {most}", f"({x:g}, {y:g})"
+        )
     return x, y

@@ -352,8 +352,8 @@ BAD = [
     ({"also_map": {"kappa": ("psf_e1", "psf_e2")}}, ValueError, "which another map has"),
     ({"also_map": "no_1,no_2"}, ValueError, "no_1"),
     ({"offset": 3}, TypeError, "offset must be two numbers"),
-    ({"offset": (0.2, 40)}, ValueError, r"offset must be two numbers of pixels from -1 to 1, not"),
-    ({"offset": (float("nan"), 0)}, ValueError, "from -1 to 1"),
+    ({"offset": (0.2, 40)}, ValueError, "two numbers of pixels from -16 to 16, not"),
+    ({"offset": (float("nan"), 0)}, ValueError, "from -16 to 16"),
     ({"columns": "generic"}, TypeError, "give these parameters to HatsCatalog"),
     ({"mask": np.zeros((3, 3), bool)}, TypeError, "mask"),
 ]
