@@ -129,7 +129,7 @@ def map_survey(
         With 4, the map of each tile is the mean of four, whose pixels are shifted by half a pixel.
         This takes four times as long, and the map depends less on the places of the pixels.
     offset : tuple of float
-        The shift of the pixels of the tiles along x and y, in pixels, from -1 to 1, to test how
+        The shift of the pixels of the tiles along x and y, in pixels, from -16 to 16, to test how
         much the map depends on them.
     turn : `~astropy.units.Quantity` or str
         A rotation of the pixels of the tiles, an angle, for the same purpose.
