@@ -91,8 +91,9 @@ class SurveyMap:
             )
 
     def __repr__(self) -> str:
+        area = self._plan["area_deg2"]
         return (
-            f"<SurveyMap of {self._plan['area_deg2']:.0f} deg2, nside {self.nside}; "
+            f"<SurveyMap of {area:.{0 if area > 10 else 2}f} deg2, nside {self.nside}; "
             f"{len(self.tiles)} of {len(self._plan['tiles'])} tiles>"
         )
 

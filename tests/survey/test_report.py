@@ -59,6 +59,12 @@ def test_failed_tiles_are_named_and_escaped(analyzed, tmp_path, monkeypatch):
         analyzed.write_report(tmp_path / "p.html")
 
 
+def test_small_areas_are_not_zero(analyzed, monkeypatch):
+    assert repr(analyzed).startswith("<SurveyMap of 16 deg2, nside 1024; ")
+    monkeypatch.setitem(analyzed._plan, "area_deg2", 0.4721)
+    assert repr(analyzed).startswith("<SurveyMap of 0.47 deg2, ")
+
+
 def test_numbers_of_the_map(analyzed):
     numbers = map_numbers(analyzed.blocks())
     whole = analyzed.to_map()
