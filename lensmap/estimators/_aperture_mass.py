@@ -65,7 +65,7 @@ _ROUNDING = 1e-9
 
 
 class _State(NamedTuple):
-    """What the inversions of a grid and of its noise realizations share.
+    """Data shared by the inversions of a grid and of its noise realizations.
 
     ``radius`` is in pixels, ``fraction`` the fraction of each aperture on data, and
     ``inverse_norm`` the factor by which sums are divided, None for sums over single galaxies.

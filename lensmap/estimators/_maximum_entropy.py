@@ -30,7 +30,7 @@ _MAX_EVENT_DENSITY = 1e8
 
 
 class _State:
-    """What the inversions of a grid and of its noise realizations share.
+    """Data shared by the inversions of a grid and of its noise realizations.
 
     Parameters
     ----------

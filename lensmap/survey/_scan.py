@@ -49,7 +49,7 @@ _MIN_FILLED = 0.5
 
 @dataclass(frozen=True)
 class ScanTask:
-    """What the scans of all partitions share.
+    """Settings shared by the scans of all partitions.
 
     Attributes
     ----------

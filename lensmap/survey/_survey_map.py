@@ -253,7 +253,7 @@ class SurveyMap:
 
     @property
     def meta(self) -> dict[str, Any]:
-        """What the files of the map record about it."""
+        """Metadata of the map for its files."""
         meta = {
             "estimator": self.settings["estimator"], "quantity": self._plan["quantity"],
             "parameters": self.settings["parameters"], "nside": self.nside,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -102,10 +102,10 @@ class TileGalaxies:
         self.means: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self.grid: ShearGrid | None = None
         with seconds.of("bin", without=("read", "mask")):
-            chunks = self._chunks(seconds, with_margin)
-            first = next(chunks, None)
+            assignments = self._assignments(self._chunks(seconds, with_margin))
+            first = next(assignments, None)
             if first is not None:
-                self._bin(first, chunks)
+                self._bin(itertools.chain([first], assignments))
 
     @property
     def _count_shift(self) -> int:
@@ -159,13 +159,13 @@ class TileGalaxies:
             )
         return catalog, of_galaxies
 
-    def _bin(self, first: _Chunk, others: Iterator[_Chunk]) -> None:
+    def _bin(self, assignments: Iterable[PixelAssignment]) -> None:
         """Sum over the galaxies of all chunks, and keep the part of the lattice around them."""
         in_parts = self._frozen.parts is not None
         estimator = self._task.estimator
         grid = ShearGrid.from_assignments(
-            self._assignments(first, others),
-            sigma_e=None if in_parts else estimator.sigma_e, extra_sums=estimator.extra_sums,
+            assignments, sigma_e=None if in_parts else estimator.sigma_e,
+            extra_sums=estimator.extra_sums,
         )
         if not in_parts:  # the galaxies of parts are calibrated already
             grid = grid.with_calibration(self._frozen.calibration)
@@ -183,11 +183,9 @@ class TileGalaxies:
             for name, (above, below) in self.means.items()
         }
 
-    def _assignments(
-        self, first: _Chunk, others: Iterator[_Chunk]
-    ) -> Iterator[PixelAssignment]:
+    def _assignments(self, chunks: Iterable[_Chunk]) -> Iterator[PixelAssignment]:
         """Yield the chunks on the pixels, and add what is not part of the grid to its sums."""
-        for catalog, efficiency in itertools.chain([first], others):
+        for catalog, efficiency in chunks:
             assignment = PixelAssignment(
                 catalog, None, scheme=self._task.estimator.scheme, pixels=self._pixels
             )

@@ -39,7 +39,7 @@ _NOISE_MAP = "noise_map_"
 
 @dataclass(frozen=True)
 class TileTask:
-    """What all tiles of a survey share; small, so that it can be sent to every worker.
+    """Settings shared by all tiles of a survey; small, so that it can be sent to every worker.
 
     Attributes
     ----------

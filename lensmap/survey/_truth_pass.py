@@ -22,7 +22,7 @@ ZONES = {"cores": (1, 1), "two tiles": (2, 2), "three or four tiles": (3, 9)}
 
 @dataclass
 class TruthPass:
-    """What one pass over a survey map finds.
+    """Results of one pass over a survey map.
 
     Attributes
     ----------

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from lensmap.catalog._convention import Convention, Response
+    from lensmap.catalog.hats._rows import FileRows
     from lensmap.catalog.hats._versions import MeasuredNumbers
     from lensmap.typing import AngleLike, PathLike, ProgressLike
 
@@ -267,15 +268,8 @@ class HatsCatalog:
             At the end, if rows were left out.
         """
         rows = self._files.rows_in(ranges_of_pixels(order, pixels), self._reader.pixels_of)
-        left_out: Counter[str] = Counter()
-        n_used = 0
-        for chunk in chunks_of_rows(rows, check_count(max_rows, "max_rows", minimum=1)):
-            catalog = self._reader.catalog_of(chunk, extra_columns, keys)
-            if catalog is not None:
-                left_out.update(catalog.n_left_out)
-                n_used += len(catalog)
-                yield catalog
-        _warn_left_out(left_out, n_used)
+        chunks = chunks_of_rows(rows, check_count(max_rows, "max_rows", minimum=1))
+        yield from self._catalogs(chunks, extra_columns, keys)
 
     def near(
         self,
@@ -351,10 +345,17 @@ class HatsCatalog:
         CatalogWarning
             At the end, if rows were left out.
         """
+        parts = track(self.partitions, len(self.partitions), progress, "partitions")
+        yield from self._catalogs(map(self._files.rows_of, parts), extra_columns, keys)
+
+    def _catalogs(
+        self, chunks: Iterable[list[FileRows]], extra_columns: str | Iterable[str], keys: bool
+    ) -> Iterator[ShearCatalog]:
+        """Yield the usable galaxies of each chunk of rows; warn at the end of rows left out."""
         left_out: Counter[str] = Counter()
         n_used = 0
-        for part in track(self.partitions, len(self.partitions), progress, "partitions"):
-            catalog = self._reader.catalog_of(self._files.rows_of(part), extra_columns, keys)
+        for rows in chunks:
+            catalog = self._reader.catalog_of(rows, extra_columns, keys)
             if catalog is not None:
                 left_out.update(catalog.n_left_out)
                 n_used += len(catalog)
