@@ -8,8 +8,9 @@ A sky is simulated in FOLDER and mapped four times: as it is, with the pixels of
 each of these on four lattices. A field in the middle of the survey is mapped by itself, also with
 its pixels moved. Printed are, in units of the scatter of the map: the differences of the maps in
 the cores of tiles and where tiles are blended, the mean step between neighboring tiles, and the
-correlation of the field with the survey, 30 arcmin and more from its edge. Steps that are in the
-folder are not repeated. `SurveyMap.validate` measures the seams of one map.
+correlation of the field with the survey, 30 arcmin and more from its edge; and the transfer
+C(map, truth) / C(truth, truth) of both in bins of the multipole. Steps that are in the folder are
+not repeated. `SurveyMap.validate` measures the seams of one map.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from scipy.ndimage import distance_transform_edt
 from lensmap.catalog import HatsCatalog
 from lensmap.estimators import make_estimator
 from lensmap.grid import tangent_wcs
+from lensmap.maps import HealpixMap
 from lensmap.simulate import MockSurvey, simulate_sky
 from lensmap.survey import map_survey
 from lensmap.survey._seams import compare_lattices, measure_seams
@@ -31,6 +33,9 @@ CENTER = SkyCoord(150, 30, unit="deg")
 
 # Pixels this far from edges and holes are compared, degrees.
 _INSIDE = 0.3
+
+# The bins of the multipole in which the field and the survey are compared with the truth.
+_ELL = (150, 300, 600, 1200, 2400)
 
 
 def main():
@@ -89,10 +94,27 @@ def main():
         f"tiles, weighted by their overlap; largest {seams.largest_step / unit:.4f}), difference "
         f"of the tiles {seams.rms / unit:.4f}"
     )
-    field(plain, source, estimator, arguments)
+    field(plain, source, estimator, HealpixMap.read(sky.kappa), arguments)
 
 
-def field(survey, source, estimator, arguments):
+def transfers(kappa, truth, good, scale):
+    """Return C(map, truth) / C(truth, truth) of a field in bins of the multipole."""
+    window = np.clip(distance_transform_edt(good) * scale.to_value(u.deg), 0, 1)
+    window *= good
+    modes = []
+    for one in (kappa, truth):
+        values = np.where(good, np.nan_to_num(one.data), 0)
+        modes.append(np.fft.fft2(window * (values - values[good].mean())))
+    frequency = (np.fft.fftfreq(n, scale.to_value(u.rad)) for n in good.shape)
+    ell = 2 * np.pi * np.hypot(*np.meshgrid(*frequency, indexing="ij"))
+    result = []
+    for low, high in zip(_ELL[:-1], _ELL[1:], strict=True):
+        one, other = (mode[(ell >= low) & (ell < high)] for mode in modes)
+        result.append(np.sum(one * other.conj()).real / np.sum(np.abs(other) ** 2))
+    return result
+
+
+def field(survey, source, estimator, truth, arguments):
     """Compare a field of the survey with the same field mapped by itself, and that with itself."""
     scale = survey.plan["pixel_scale_arcmin"] * u.arcmin
     side = int(arguments.field * u.deg / scale)
@@ -106,6 +128,13 @@ def field(survey, source, estimator, arguments):
     good = inside & ~(alone.mask | cutout.mask)
     r = np.corrcoef(alone.data[good], cutout.data[good])[0, 1]
     print(f"field of {arguments.field:g} deg by itself, 30 arcmin from its edge: r {r:.4f}")
+    true = truth.cutout(wcs)
+    good &= ~true.mask
+    for low, high, one, other in zip(
+        _ELL[:-1], _ELL[1:], transfers(alone, true, good, scale),
+        transfers(cutout, true, good, scale), strict=True,
+    ):
+        print(f"transfer, multipoles {low} to {high}: by itself {one:.3f}, survey {other:.3f}")
     shift = arguments.shift
     moved = wcs.deepcopy()
     moved.wcs.crpix += shift  # the same positions, in pixels shifted by whole steps of the lattice

@@ -7,9 +7,11 @@ Each sky is simulated in FOLDER and mapped tile by tile with each method, and
 `lensmap.survey.SurveyMap.validate` compares the maps with the truth. Printed are the means over the
 skies, with their errors. A sky or a map that is in the folder is not made again. ``expected`` is
 P / (P + N), the transfer of a Wiener filter: P is the power of the theory and N that of the noise.
+Galaxies have no measurement error, so N follows from their density and their dispersion alone.
 """
 
 import argparse
+import re
 from pathlib import Path
 
 import numpy as np
@@ -54,15 +56,19 @@ def main():
         folder = arguments.folder / f"sky_{seed}"
         sky = simulate_sky(
             folder / "sky", arguments.area * u.deg**2,
-            MockSurvey(density=arguments.density / u.arcmin**2, sigma_e=arguments.sigma_e),
+            MockSurvey(
+                density=arguments.density / u.arcmin**2, sigma_e=arguments.sigma_e,
+                measurement_error=0.0,
+            ),
             center=SkyCoord(150, 30, unit="deg"), z_source=1.0, nside=arguments.sky_nside,
             truth_nside=arguments.truth_nside, min_mass=arguments.min_mass * u.solMass,
             star_density=arguments.stars / u.deg**2 if arguments.stars else None,
             seed=seed, workers=arguments.workers,
         )
         for method in methods:
+            name = re.sub(r"\W+", "_", method).strip("_")
             survey = map_survey(
-                sky.galaxies, make_estimator(method), folder / method.partition("(")[0],
+                sky.galaxies, make_estimator(method), folder / name,
                 pixel_scale=arguments.pixel_scale, nside=arguments.nside,
                 workers=arguments.workers, convention="celestial",
             )
