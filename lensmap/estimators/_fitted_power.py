@@ -392,7 +392,11 @@ class _PowerFit:
         total = signal + noise
         ratio = self._power / total
         pull = (parameters - _PRIOR_MEAN) / _PRIOR_SIGMA
-        value = 0.5 * (np.sum(self._modes * (ratio + np.log(total / self._noise))) + pull @ pull)
+        if total.min() > 0:
+            misfit = np.sum(self._modes * (ratio + np.log(total / self._noise)))
+            value = 0.5 * (misfit + pull @ pull)
+        else:  # responses of the B-mode may be slightly negative: no power has such parameters
+            value = np.inf
         relative = np.array([signal, slope, noise]) / total
         gradient = 0.5 * relative @ (self._modes * (1 - ratio)) + pull / _PRIOR_SIGMA
         curvature = 0.5 * (relative * self._modes) @ relative.T + np.diag(_PRIOR_SIGMA**-2.0)

@@ -8,8 +8,8 @@ from catalogs import shear_catalog
 from lenses import catalog_columns, tangent_wcs
 
 from lensmap import ConvergenceMap, ShearGrid, WienerFilter
-from lensmap.estimators._fitted_power import FittedPower, theory_table
-from lensmap.flatsky import convergence_to_shear, interpolate_power, mode_power
+from lensmap.estimators._fitted_power import FittedPower, _PowerFit, theory_table
+from lensmap.flatsky import MaskedPower, convergence_to_shear, interpolate_power, mode_power
 from lensmap.testing import check_estimator
 from lensmap.utils import MapWarning
 
@@ -61,6 +61,23 @@ def sky():
     truth = _truth(1.4, 4000.0)
     kappa, shear = _field(truth, 2)
     return truth, kappa, _catalog(shear, 2)
+
+
+@pytest.mark.filterwarnings("error")
+def test_parameters_of_negative_power_are_not_tried_twice():
+    """The B-mode of masked fields may have a response that is slightly negative."""
+    ell, n_modes = np.linspace(100, 5000, 50), np.full(4, 500.0)
+    response = np.zeros((2, 4, 50))
+    response[0], response[1] = np.repeat(np.eye(4), [12, 13, 12, 13], axis=1) / 12.5, -1e-4
+    noise = np.full(4, 1e-10)
+    signal = response @ _spectrum(_truth(1.5, 4000.0))(ell)
+    one = np.ones(9)
+    spectrum = MaskedPower(ell, signal + noise, response, noise, n_modes, one, one, 0.01)
+    fit = _PowerFit([spectrum], TABLE)
+    fit._set_modes(signal.ravel())
+    value, gradient, _ = fit._posterior(np.array([7.0, np.log(1e6), -3.0]))
+    assert value == np.inf and np.isfinite(gradient).all()
+    assert fit.result().amplitude == pytest.approx(1.5, rel=0.2)
 
 
 def _holes():
