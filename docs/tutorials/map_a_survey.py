@@ -152,7 +152,7 @@ plt.show()
 # :math:`2 \times 10^{14}` solar masses at redshifts below 0.7, with their masses in units of
 # :math:`10^{14}`:
 
-halos = QTable.read(folder / "mock" / "halos.parquet")
+halos = QTable.read(folder / "mock" / "halos.fits")
 positions = SkyCoord(halos["ra"], halos["dec"])
 peak_positions = SkyCoord(peaks["ra"], peaks["dec"])
 inner = peak_positions.separation(SkyCoord(40, 20, unit="deg")) < 4.6 * u.deg

@@ -99,13 +99,19 @@ def _of_fits(path):
     return json.loads(texts[0]) if texts else {}
 
 
-def _of_table(format):
-    def read(path):
-        from astropy.table import Table
+def _of_ecsv(path):
+    from astropy.table import Table
 
-        return Table.read(path, format=format).meta.get("provenance", {})
+    return Table.read(path, format="ascii.ecsv").meta.get("provenance", {})
 
-    return read
+
+def _of_parquet(path):
+    from astropy.table.meta import get_header_from_yaml
+
+    parquet = import_optional("pyarrow.parquet", purpose="Parquet", install="'lensmap[io]'")
+    text = (parquet.read_metadata(path).metadata or {}).get(b"table_meta_yaml")
+    header = get_header_from_yaml(text.decode("utf-8").split("\n")) if text else {}
+    return header.get("meta", {}).get("provenance", {})
 
 
 def _of_hdf5(path):
@@ -136,9 +142,9 @@ def _of_json(path):
 
 
 _READERS = (
-    ((".ecsv",), b"# %ECSV", _of_table("ascii.ecsv")),
+    ((".ecsv",), b"# %ECSV", _of_ecsv),
     (HDF5_SUFFIXES, b"\x89HDF", _of_hdf5),
-    ((".parquet", ".parq"), b"PAR1", _of_table("parquet")),
+    ((".parquet", ".parq"), b"PAR1", _of_parquet),
     ((".vot", ".votable", ".xml"), b"<?xml", _of_votable),
     ((".json",), b"{", _of_json),
 )

@@ -4,6 +4,7 @@
 import gzip
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
@@ -66,6 +67,12 @@ def test_nothing_has_changed(name, folder):
     if name not in ("kappa.fits", "fields"):
         assert result.n_checks["inputs"] == 1
         assert result.provenance["command"] == "peaks"
+
+
+def test_parquet_without_pandas(folder, monkeypatch):
+    """The extra of surveys has pyarrow without pandas."""
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert verify(folder / "p.parquet").verdict == "right"
 
 
 @pytest.mark.parametrize("name", [*NAMES, "p.json"])

@@ -22,7 +22,7 @@ EXAMPLES = """examples:
   lensmap simulate sky -o lsst --area 300 --center 30,-40 --preset lsst_y10 --star-density 20
   lensmap simulate sky -o deep --area 50 --z-source 2 --nside 8192 --seed 7
 
-files: galaxies (a HATS folder of Parquet files), kappa_true.fits, halos.parquet, and
+files: galaxies (a HATS folder of Parquet files), kappa_true.fits, halos.fits, and
 settings.json, the options that they were made with"""
 
 

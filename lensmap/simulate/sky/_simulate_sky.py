@@ -65,7 +65,7 @@ _MAX_NSIDE = 16384
 
 _ROWS_PER_PARTITION = 1e6
 
-_KAPPA_NAME, _HALOS_NAME, _GALAXIES_NAME = "kappa_true.fits", "halos.parquet", "galaxies"
+_KAPPA_NAME, _HALOS_NAME, _GALAXIES_NAME = "kappa_true.fits", "halos.fits", "galaxies"
 
 # The number of the stream of random numbers of the matter.
 _FIELD_STREAM = 1
@@ -378,7 +378,7 @@ class _Run:
             table = self._halo_table(matter)
             if not halos.exists():
                 with atomic_write(halos) as temporary:
-                    write_table(table, temporary, "parquet")
+                    write_table(table, temporary, "fits")
             if not kappa.exists():
                 self._true_kappa(task).write(kappa)
             n_galaxies = self._write_galaxies(task, galaxies, progress)

@@ -32,7 +32,7 @@ def test_files_and_record(own_folder, capsys):
     assert record["area_deg2"] == pytest.approx(2)
     assert record["density_per_arcmin2"] == pytest.approx(record["n_galaxies"] / 7200)
     assert f"{record['n_galaxies']} galaxies" in capsys.readouterr().out
-    for name in ("galaxies", "kappa_true.fits", "halos.parquet"):
+    for name in ("galaxies", "kappa_true.fits", "halos.fits"):
         assert (own_folder / "mock" / name).exists()
     assert main(["verify", "mock"]) == 0
     # The same command does nothing, and one with another seed is refused.
