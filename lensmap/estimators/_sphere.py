@@ -224,7 +224,9 @@ class SphericalEstimator(Estimator):
         Inversion
             The E-mode and the B-mode.
         """
-        shear = reduced = grid.shear[state.has_galaxies]
+        # The pixels of all galaxies are those of the map: a copy would take time.
+        all_data = state.data is state.map
+        shear = reduced = grid.shear if all_data else grid.shear[state.has_galaxies]
         window = state.window[state.data.ell]
         for _ in range(self.reduced_shear_iterations):
             shear = reduced * (1 - state.data.to_map(self._e_modes(shear, state) * window))

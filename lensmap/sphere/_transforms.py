@@ -82,18 +82,27 @@ class SphericalTransform:
         nested = np.arange(pixels.n_pixels) if index is None else np.asarray(index, np.int64)
         ring_index = pixels.to_ring(nested)
         start = rings["ringstart"].astype(np.int64)
-        ring = np.searchsorted(start, ring_index, side="right") - 1
-        used = np.unique(ring)
-        n_in_ring = rings["nphi"][used].astype(np.int64)
-        new_start = np.concatenate([[0], np.cumsum(n_in_ring)])
-        # The position of each pixel in the concatenated rings that are used.
-        self._position = new_start[np.searchsorted(used, ring)] + ring_index - start[ring]
-        self._n_in_rings = int(new_start[-1])
+        self._is_whole = bool(len(nested) == pixels.n_pixels and np.all(nested[1:] > nested[:-1]))
+        if self._is_whole:
+            used, new_start = np.arange(len(start)), start
+            self._position, self._n_in_rings = ring_index, len(ring_index)
+        else:
+            ring = np.searchsorted(start, ring_index, side="right") - 1
+            is_used = np.zeros(len(start), dtype=bool)
+            is_used[ring] = True
+            used = np.flatnonzero(is_used)
+            ends = np.cumsum(rings["nphi"][used], dtype=np.int64)
+            new_start = np.concatenate([[0], ends[:-1]])
+            moved = np.zeros_like(start)
+            moved[used] = new_start - start[used]
+            # The position of each pixel in the concatenated rings that are used.
+            self._position = ring_index + moved[ring]
+            self._n_in_rings = int(ends[-1])
         self._geometry = {
             "theta": rings["theta"][used],
             "phi0": rings["phi0"][used],
             "nphi": rings["nphi"][used],
-            "ringstart": new_start[:-1].astype(np.uint64),
+            "ringstart": new_start.astype(np.uint64),
         }
         #: The multipole of each coefficient, int, ``(n_modes,)``.
         self.ell = multipoles(self.lmax)
@@ -177,8 +186,8 @@ class SphericalTransform:
         kappa, kappa_b : `numpy.ndarray`
             The coefficients of the convergence and of the B-mode, complex, ``(n_modes,)``.
         """
-        modes = self._adjoint(-np.stack([shear.real, shear.imag]), 2)
-        kappa, kappa_b = modes * (self.pixels.area * self._kappa_over_e)
+        modes = self._adjoint((shear.real, shear.imag), 2)
+        kappa, kappa_b = modes * (-self.pixels.area * self._kappa_over_e)
         return kappa, kappa_b
 
     def adjoint_of_shear(self, shear: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -195,7 +204,7 @@ class SphericalTransform:
             The coefficients, complex, ``(n_modes,)``. Products of coefficients count each one as
             often as `multiplicity` says.
         """
-        modes = self._adjoint(-np.stack([shear.real, shear.imag]), 2) * self._e_over_kappa
+        modes = self._adjoint((shear.real, shear.imag), 2) * -self._e_over_kappa
         return modes[0], modes[1]
 
     def smooth_shear(self, values: np.ndarray, transfer: np.ndarray) -> np.ndarray:
@@ -214,7 +223,7 @@ class SphericalTransform:
         `numpy.ndarray`
             The convolved field, complex, ``(n,)``.
         """
-        modes = self._adjoint(np.stack([values.real, values.imag]), 2)
+        modes = self._adjoint((values.real, values.imag), 2)
         q, u = self._synthesis(modes * (self.pixels.area * transfer[self.ell]), 2)
         return q + 1j * u
 
@@ -250,9 +259,15 @@ class SphericalTransform:
         return on_rings[:, self._position]
 
     def _adjoint(self, values, spin):
-        """Apply the adjoint of `_synthesis` to maps ``(n_components, n)``."""
+        """Apply the adjoint of `_synthesis` to ``n_components`` maps, ``(n,)`` each."""
         on_rings = np.zeros((len(values), self._n_in_rings))
-        on_rings[:, self._position] = values
+        if self._is_whole:  # reading in another order is faster than writing
+            nested = self.pixels.from_ring(np.arange(self._n_in_rings))
+            for row, component in zip(on_rings, values, strict=True):
+                np.take(component, nested, out=row, mode="clip")
+        else:
+            for row, component in zip(on_rings, values, strict=True):
+                row[self._position] = component
         return self._sht.adjoint_synthesis(
             map=on_rings, spin=spin, lmax=self.lmax, nthreads=n_threads(), **self._geometry
         )
