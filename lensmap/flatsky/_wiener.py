@@ -134,7 +134,92 @@ class WienerSolver:
         spectrum = self._forward((shear * self._inverse).astype(self._complex))
         # One product with the conjugate kernel gives A^T for both the shear g (the real part of the
         # result) and the shear rotated by 45 degrees, -i g (the imaginary part).
-        return self._conjugate_gradients((first - 1j * second) * spectrum)
+        modes = self._conjugate_gradients((first - 1j * second) * spectrum)
+        modes *= self._root
+        return self._backward(modes)
+
+    def weigh(self, shears: ArrayLike) -> np.ndarray:
+        r"""Multiply shear fields by the inverse covariance of signal and noise.
+
+        .. math:: (A S A^T + N)^{-1} \gamma
+
+        Here A is the conversion of convergence to shear, S the covariance of the prior, and N the
+        noise. The prior has no B-mode.
+
+        Parameters
+        ----------
+        shears : array_like
+            Complex shear fields in the basis of the pixel axes, finite, ``(n, ny, nx)``.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            The products, complex, ``(n, ny, nx)``; 0 in pixels with infinite noise.
+
+        Warns
+        -----
+        MapWarning
+            If the tolerance is not reached.
+        """
+        shears = np.asarray(shears, dtype=self._complex)
+        result = np.empty_like(shears)
+        # The matrix is real, so that a complex vector holds two fields.
+        for start in range(0, len(shears), 2):
+            pair = shears[start : start + 2]
+            parts = [_packed([field.real for field in pair]),
+                     _packed([field.imag for field in pair])]
+            modes = self._conjugate_gradients(sum(
+                component * self._forward(part * self._inverse)
+                for component, part in zip(self._components, parts, strict=True)
+            ))
+            for component, part in zip(self._components, parts, strict=True):
+                part -= self._backward(component * modes)
+                part *= self._inverse
+            first, second = parts
+            result[start] = first.real + 1j * second.real
+            if len(pair) == 2:
+                result[start + 1] = first.imag + 1j * second.imag
+        return result
+
+    def signal_variance(self, weights: ArrayLike) -> np.ndarray:
+        """Return the variance that the prior gives to weighted sums of the shear.
+
+        Parameters
+        ----------
+        weights : array_like
+            Complex weights, ``(n, ny, nx)``. The sum is that of both components, each multiplied
+            by its weight.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            The variance of each sum, ``(n,)``.
+        """
+        first, second = self._components
+        variances = []
+        for weight in np.asarray(weights, dtype=self._complex):
+            spectrum = first * self._forward(weight.real + 0j)
+            spectrum += second * self._forward(weight.imag + 0j)
+            variances.append(np.sum(np.abs(spectrum) ** 2, dtype=float) / spectrum.size)
+        return np.array(variances)
+
+    def draw_signal(self, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Draw the shear of two independent Gaussian fields with the power of the prior.
+
+        Parameters
+        ----------
+        rng : `numpy.random.Generator`
+            Generator for the fields.
+
+        Returns
+        -------
+        tuple of `numpy.ndarray`
+            Two complex shear fields in the basis of the pixel axes, ``(ny, nx)``.
+        """
+        pair = rng.standard_normal((*self._shape, 2), dtype=self._root.dtype)
+        modes = to_modes(pair.view(self._complex)[..., 0], self._shape)
+        first, second = (self._backward(part * modes) for part in self._components)
+        return first.real + 1j * second.real, first.imag + 1j * second.imag
 
     def fluctuations(self, rng: np.random.Generator) -> np.ndarray:
         """Return two independent samples of the posterior, minus the posterior mean.
@@ -170,7 +255,9 @@ class WienerSolver:
         total = white(self._shape) * np.sqrt(self._root.size, dtype=real)
         for component in self._components:
             total += component * self._forward(noise * white(noise.shape))
-        return self._conjugate_gradients(total)
+        modes = self._conjugate_gradients(total)
+        modes *= self._root
+        return self._backward(modes)
 
     # --- the system of equations ------------------------------------------------------------
 
@@ -199,11 +286,12 @@ class WienerSolver:
         return total
 
     def _conjugate_gradients(self, right: np.ndarray) -> np.ndarray:
-        """Solve the Wiener filter equations by conjugate gradients, and return the convergence.
+        """Solve the Wiener filter equations by conjugate gradients, and return the modes.
 
-        The convergence is complex, ``(ny, nx)``, on the pixels of the field. ``right`` is the
-        right-hand side of the equations in Fourier space, and is overwritten. All steps are made in
-        place, because the vectors dominate the memory for a large map.
+        The modes are those of the convergence, divided by the root of the power, on the padded
+        grid. ``right`` is the right-hand side of the equations in Fourier space, and is
+        overwritten. All steps are made in place, because the vectors dominate the memory for a
+        large map.
         """
         number = right.real.dtype.type
         x, residual = np.zeros_like(right), right
@@ -235,8 +323,12 @@ class WienerSolver:
             direction += preconditioned
             del work, preconditioned
             self.n_iterations += 1
-        x *= self._root
-        return self._backward(x)
+        return x
+
+
+def _packed(fields: list[np.ndarray]) -> np.ndarray:
+    """Return one or two real fields as the real and imaginary parts of a complex field."""
+    return fields[0] + (1j * fields[1] if len(fields) == 2 else 0j)
 
 
 def solver_memory(shape: tuple[int, ...], padded: tuple[int, ...], dtype: str) -> float:

@@ -5,6 +5,7 @@ from ._nfw import NFWHalo
 from ._table import halo_table
 
 # For other packages of lensmap; not public.
+from ._halo_lens import HaloLens as HaloLens
 from ._miscentered_lens import MiscenteredLens as MiscenteredLens
 from ._nfw import radius_200c as radius_200c
 from ._nfw_lens import NFWLens as NFWLens

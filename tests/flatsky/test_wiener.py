@@ -68,7 +68,8 @@ class Dense:
         j, i = (v.ravel() for v in np.indices(big))
         self.s = first[(j[:, None] - j) % big[0], (i[:, None] - i) % big[1]]
         noise = np.diag(np.tile(self.variance.ravel()[known], 2))
-        self.gain = self.s @ self.a.T @ np.linalg.inv(self.a @ self.s @ self.a.T + noise)
+        self.inverse = np.linalg.inv(self.a @ self.s @ self.a.T + noise)
+        self.gain = self.s @ self.a.T @ self.inverse
         self.known, self.shape = known, shape
         self.on_map = ((j < ny) & (i < nx)).nonzero()[0]
 
@@ -91,6 +92,39 @@ def test_it_is_the_solution_of_linear_algebra(big):
     single = WienerSolver(dense.variance, dense.power, dtype="float32").solve(shear)
     assert single.dtype == np.complex64
     np.testing.assert_allclose(single, found, atol=3e-5 * scale)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_weighted_shear_is_that_of_linear_algebra(n):
+    dense, rng = Dense(), np.random.default_rng(4)
+    shears = rng.normal(size=(n, *dense.shape)) + 1j * rng.normal(size=(n, *dense.shape))
+    solver = WienerSolver(dense.variance, dense.power, tolerance=1e-12)
+    flat = shears.reshape(n, -1)[:, dense.known]
+    expected = np.concatenate([flat.real, flat.imag], axis=1) @ dense.inverse
+    weighted = solver.weigh(shears)
+    part = weighted.reshape(n, -1)[:, dense.known]
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(np.concatenate([part.real, part.imag], axis=1), expected,
+                               atol=1e-9 * scale)
+    assert not weighted[:, ~np.isfinite(dense.variance)].any()
+    part = np.concatenate([flat.real, flat.imag], axis=1) @ dense.a
+    variance = np.einsum("ni,ij,nj->n", part, dense.s, part)
+    shears[:, ~np.isfinite(dense.variance)] = 0
+    np.testing.assert_allclose(solver.signal_variance(shears), variance, rtol=1e-9)
+
+
+def test_drawn_shear_has_the_covariance_of_the_prior():
+    dense, rng = Dense(), np.random.default_rng(5)
+    solver = WienerSolver(dense.variance, dense.power)
+    shears = np.array([shear for _ in range(500) for shear in solver.draw_signal(rng)])
+    flat = shears.reshape(1000, -1)[:, dense.known]
+    values = np.concatenate([flat.real, flat.imag], axis=1)
+    expected = dense.a @ dense.s @ dense.a.T
+    deviation = np.sqrt(np.diag(expected))
+    error = (values.T @ values / 1000 - expected) / np.outer(deviation, deviation)
+    # each element of a correlation has an error of 3.2 to 4.5 per cent from 1000 samples
+    assert np.std(error) < 0.045 and abs(error.mean()) < 0.01
+    assert abs(np.mean(values[::2] * values[1::2] / deviation**2)) < 0.02
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ from astropy import units as u
 from astropy.table import vstack
 
 from lensmap.cosmology import SourceRedshifts, check_z_source, sigma_crit
-from lensmap.halos import NFWHalo
+from lensmap.halos import HaloLens, NFWHalo
 from lensmap.maps import ConvergenceMap
 from lensmap.simulate.clusters._checks import (
     check_background,
@@ -20,7 +20,7 @@ from lensmap.simulate.clusters._checks import (
     check_substructure,
 )
 from lensmap.simulate.clusters._filaments import Filament, arm_lensing
-from lensmap.simulate.clusters._halo_pixels import HaloLens, pixel_means, radial_nodes
+from lensmap.simulate.clusters._halo_pixels import pixel_means, radial_nodes
 from lensmap.simulate.clusters._positions import pixel_direction, pixel_positions
 from lensmap.simulate.clusters._presets import available_clusters, cluster_parameters
 from lensmap.simulate.clusters._substructure import draw_subhalos, replaced_profile

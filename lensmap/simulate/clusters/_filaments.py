@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import scipy.fft
 from astropy import units as u
 from numpy.typing import ArrayLike
-from scipy import special
 
 from lensmap.cosmology import get_cosmology
-from lensmap.flatsky import shear_kernel
+from lensmap.flatsky import isolated_shear
 from lensmap.utils import ParameterError, ParameterTypeError, check_number
 
 if TYPE_CHECKING:
@@ -239,30 +237,14 @@ def arm_lensing(arms: Sequence[Arm], shape: tuple[int, int]) -> tuple[np.ndarray
     -------
     kappa, gamma : `numpy.ndarray`
         Convergence and complex shear in double precision, ``(ny, nx)``.
-
-    Notes
-    -----
-    The shear kernel, the shear of a point mass, falls with distance as :math:`1 / r^2`. It is cut
-    off at a radius R that is at least the largest distance between a pixel and any mass, so the
-    result does not change. The cutoff multiplies the Fourier transform of the kernel by
-    :math:`1 - 2 J_1(k R) / (k R)`. In a box that is larger than the mass distribution by R, the
-    periodic images of the mass then do not reach the field.
     """
     (low_y, high_y), (low_x, high_x) = (_extent(arms, axis, n) for axis, n in enumerate(shape))
     region = (high_y - low_y, high_x - low_x)
     kappa = np.zeros(region)
     for arm in arms:
         kappa += _pixel_means(arm, low_x, low_y, region)
-    cut = np.hypot(*region)
-    box = tuple(scipy.fft.next_fast_len(int(np.ceil(n + cut)), real=True) for n in region)
-    kernel = shear_kernel(box)[:, : box[1] // 2 + 1]
-    ky, kx = scipy.fft.fftfreq(box[0])[:, np.newaxis], scipy.fft.rfftfreq(box[1])
-    k = np.maximum(2 * np.pi * cut * np.hypot(kx, ky), 1e-6)
-    transform = scipy.fft.rfft2(kappa, box) * (1 - 2 * special.j1(k) / k)
     field = np.s_[-low_y : shape[0] - low_y, -low_x : shape[1] - low_x]
-    gamma = scipy.fft.irfft2(transform * kernel.real, box)[field].astype(complex)
-    gamma.imag = scipy.fft.irfft2(transform * kernel.imag, box)[field]
-    return kappa[field].copy(), gamma
+    return kappa[field].copy(), isolated_shear(kappa)[field].copy()
 
 
 def _extent(arms, axis, n):

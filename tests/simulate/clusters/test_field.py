@@ -11,7 +11,7 @@ from astropy.coordinates import SkyCoord
 
 from lensmap.cosmology import SourceRedshifts, sigma_crit
 from lensmap.grid import PixelFrame
-from lensmap.halos import NFWHalo
+from lensmap.halos import HaloLens, NFWHalo
 from lensmap.simulate import (
     ClusterField,
     Filament,
@@ -21,7 +21,7 @@ from lensmap.simulate import (
     draw_fields,
 )
 from lensmap.simulate.clusters._filaments import arm_lensing
-from lensmap.simulate.clusters._halo_pixels import HaloLens, radial_nodes
+from lensmap.simulate.clusters._halo_pixels import radial_nodes
 from lensmap.simulate.clusters._substructure import (
     draw_subhalos,
     mean_subhalo_mass,
