@@ -41,7 +41,10 @@ DOORS = {
         ["peaks", "profiles"],
         {"utils", "masks", "catalog", "maps", "cosmology", "halos"},
     ),
-    "filaments": {"utils", "maps", "profiles"},
+    # The matched filter works on the shear, with a halo and large-scale structure in the model.
+    "filaments": {
+        *["utils", "flatsky", "catalog", "grid", "maps", "cosmology", "halos", "profiles"],
+    },
     "statistics": {"utils", "scores", "flatsky", "catalog", "grid", "maps", "peaks"},
     # The rooms whose results are drawn.
     "plotting": {
