@@ -1,11 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The kernel against lenses and apertures that are known in closed form."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lenses import NFW, SIS
+from astropy.io import fits
 
 from lensmap.flatsky import (
     convergence_to_shear,
@@ -139,3 +143,23 @@ def test_kernel_has_modulus_one_and_is_protected():
     np.testing.assert_allclose(modulus, 1)
     with pytest.raises(ValueError, match="read-only"):
         kernel[0, 0] = 1
+
+
+def test_the_map_of_another_code():
+    """A public test patch of Euclid's code, LE3 2D-MASS-WL 2.5, with its E-mode and B-mode.
+
+    The codes differ in the zero mode and in the modes of the Nyquist frequency.
+    """
+    folder = Path(os.environ.get("LENSMAP_DATA", "")).absolute().parent / "reference"
+    if not folder.joinpath("euclid_patch").is_dir():
+        pytest.skip("there is no folder reference/euclid_patch next to LENSMAP_DATA")
+    shear, kappa = (
+        fits.getdata(folder / "euclid_patch" / name)[:2].astype(float)
+        for name in ("shear_map.fits", "convergence_map.fits")
+    )
+    found = np.fft.fft2(shear_to_convergence(shear[0] + 1j * shear[1], padding=1))
+    expected = np.fft.fft2(kappa[0] + 1j * kappa[1])
+    ny, nx = expected.shape
+    for modes in (found, expected):
+        modes[0, 0] = modes[ny // 2] = modes[:, nx // 2] = 0
+    assert np.abs(found - expected).max() < 1e-8 * np.abs(expected).max()
