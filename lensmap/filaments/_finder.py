@@ -11,6 +11,7 @@ from astropy.coordinates import SkyCoord
 from astropy.table import QTable
 from scipy.ndimage import distance_transform_edt
 
+from lensmap.filaments._persistence import BORDERS, CONNECTIVITIES
 from lensmap.filaments._skeleton import skeleton_arcs
 from lensmap.maps import ConvergenceMap, check_map, each_noise_map
 from lensmap.typing import AngleLike, MapLike
@@ -47,7 +48,8 @@ class Filaments:
         - ``id``: the number of the filament, from 1;
         - ``persistence``, ``persistence_sigma``: the difference in kappa between the saddle of the
           filament and the maximum or minimum paired with the saddle, and the same in units of
-          ``sigma``;
+          ``sigma``. For a filament that starts at an open border, both are those of kappa along
+          the border;
         - ``length``: the length of the path on the sky (arcmin);
         - ``kappa_mean``: the mean of kappa along the path; ``kappa_saddle``: kappa at the saddle,
           the lowest point of the ridge;
@@ -58,7 +60,8 @@ class Filaments:
         - ``excess_err``, ``n_false``: the error of the excess, and the mean number of filaments in
           a noise map with at least this excess. `filament_significance` adds these columns.
     paths : list of `~astropy.coordinates.SkyCoord`
-        The path of each filament, from the lower to the higher maximum, ``(n,)``, ICRS.
+        The path of each filament, from the lower to the higher maximum or from the border to the
+        maximum, ``(n,)``, ICRS.
     maxima : `~astropy.table.QTable`
         The significant maxima, where filaments end, with the columns ``ra``, ``dec``, ``kappa``,
         ``x`` and ``y``.
@@ -96,6 +99,8 @@ def find_filaments(
     smooth_path: int = 6,
     min_length: AngleLike | None = None,
     width: AngleLike = "1 arcmin",
+    border: Literal["closed", "open"] = "closed",
+    connectivity: Literal["pixels", "triangles"] = "pixels",
 ) -> Filaments:
     r"""Find the filaments of a map: its persistent ridges, as in DisPerSE.
 
@@ -125,6 +130,17 @@ def find_filaments(
         The minimum length of filaments on the sky, an angle. None keeps all filaments.
     width : `~astropy.units.Quantity` or str
         The half-width of a filament in the measurement of the excess, an angle.
+    border : {"closed", "open"}
+        ``"closed"``: filaments lie between maxima inside the map. ``"open"``: also ridges that
+        cross the border of the map or of masked pixels, from a maximum of kappa along the border up
+        to a maximum of the map. Such a maximum along the border counts as a saddle, and is paired
+        with a minimum along the border. ``"closed"`` and ``"open"`` correspond to the options
+        ``torus`` and ``natural`` (the default) of DisPerSE for maps that are not periodic.
+    connectivity : {"pixels", "triangles"}
+        Which pixels are connected. ``"pixels"``: above a level pixels that share a side or a
+        corner, below a level pixels that share a side. ``"triangles"``: four pixels around a corner
+        form two triangles, as in DisPerSE, so that persistences equal those of DisPerSE; some
+        filaments then change if the map is shifted by one pixel.
 
     Returns
     -------
@@ -146,6 +162,8 @@ def find_filaments(
     check_plausible(threshold, "threshold", "a signal-to-noise ratio")
     check_choice(by, "by", _UNITS)
     check_count(smooth_path, "smooth_path")
+    check_choice(border, "border", BORDERS)
+    check_choice(connectivity, "connectivity", CONNECTIVITIES)
     width = check_angle(width, "width")
     if width < 0.5 * kappa.pixel_scale:
         half_pixel = 0.5 * kappa.pixel_scale.to(u.arcmin)
@@ -179,12 +197,16 @@ def find_filaments(
             "check how the map was made",
             verb="have",
         )
-    filaments = _extract(smoothed, threshold * sigma, smooth_path, min_length, width, sigma)
-    settings = {"smoothing": smoothing, "smooth_path": smooth_path, "min_length": min_length}
+    search = {"smooth_path": smooth_path, "min_length": min_length, "border": border,
+              "connectivity": connectivity}
+    filaments = _extract(smoothed, threshold * sigma, width, sigma, **search)
+    settings = {"smoothing": smoothing, "search": search}
     return replace(filaments, threshold=float(threshold), _settings=settings)
 
 
-def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
+def _extract(
+    kappa, threshold, width, sigma, *, smooth_path, min_length, border, connectivity
+):
     """Find the filaments of a map that is already smoothed.
 
     Parameters
@@ -193,18 +215,21 @@ def _extract(kappa, threshold, smooth_path, min_length, width, sigma):
         The map.
     threshold : float
         The minimum persistence of a filament, in kappa.
-    smooth_path, min_length, width : object
-        The number of smoothing steps of each path, the minimum length, and the half-width of a
-        filament, as for `find_filaments`. The length and the half-width are quantities.
+    width : `~astropy.units.Quantity`
+        The half-width of a filament.
     sigma : float
         The unit of the threshold in kappa, for the column ``persistence_sigma``.
+    smooth_path, min_length, border, connectivity : object
+        As for `find_filaments`; the minimum length is a quantity or None.
 
     Returns
     -------
     Filaments
         The filaments.
     """
-    arcs, maximum_pixels = skeleton_arcs(kappa.data, threshold, kappa.mask)
+    arcs, maximum_pixels = skeleton_arcs(
+        kappa.data, threshold, kappa.mask, border=border, connectivity=connectivity
+    )
     rows, paths, pixels = [], [], []
     for arc in arcs:
         x, y = _smooth(arc, smooth_path)
@@ -276,8 +301,8 @@ def filament_significance(
         if settings["smoothing"] is not None:
             noise = noise.smooth(settings["smoothing"])
         excesses.append([_excess(noise, pixels, filaments.width) for pixels in filaments._pixels])
-        false = _extract(noise, filaments.threshold * filaments.sigma, settings["smooth_path"],
-                         settings["min_length"], filaments.width, filaments.sigma)
+        false = _extract(noise, filaments.threshold * filaments.sigma, filaments.width,
+                         filaments.sigma, **settings["search"])
         counts.append(len(false))
         false_excesses.extend(false.table["excess"])
     table = filaments.table.copy()

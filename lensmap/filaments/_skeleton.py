@@ -5,7 +5,7 @@ Each saddle of the image is paired with a maximum or minimum. The difference of 
 the persistence of both. Ridges over saddles of low persistence are mostly due to noise.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -18,18 +18,20 @@ _RING = [(-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1), (1, 0), (1, -1), (0, -1)]
 
 
 class Arc(NamedTuple):
-    """A ridge from a maximum over a saddle to another maximum.
+    """A ridge from a maximum over a saddle to another maximum, or from the border to a maximum.
 
     Attributes
     ----------
     pixels : `numpy.ndarray`
-        y and x of the pixels along the ridge, from the lower to the higher maximum, int,
-        ``(n, 2)``.
+        y and x of the pixels along the ridge, from the lower to the higher maximum, or from the
+        border to the maximum, int, ``(n, 2)``.
     saddle : int
-        The index of the saddle in ``pixels``.
+        The index of the saddle in ``pixels``. For a ridge from the border it is 0: the first pixel
+        is a maximum of the values along the border.
     persistence : float
         The persistence of the saddle: the difference in value between the saddle and the maximum or
-        minimum paired with it.
+        minimum paired with it. For a ridge from the border, the minimum is one of the values along
+        the border.
     """
 
     pixels: np.ndarray
@@ -38,7 +40,12 @@ class Arc(NamedTuple):
 
 
 def skeleton_arcs(
-    image: np.ndarray, threshold: float, mask: np.ndarray | None = None
+    image: np.ndarray,
+    threshold: float,
+    mask: np.ndarray | None = None,
+    *,
+    border: Literal["closed", "open"] = "closed",
+    connectivity: Literal["pixels", "triangles"] = "pixels",
 ) -> tuple[list[Arc], np.ndarray]:
     """Find the ridges of an image whose saddles have at least a given persistence.
 
@@ -56,6 +63,10 @@ def skeleton_arcs(
         The minimum persistence, in units of the image.
     mask : `numpy.ndarray` or None
         Bool, ``(ny, nx)``, True = excluded.
+    border : {"closed", "open"}
+        With ``"open"``, also find the ridges that lead from maxima along the border into the image.
+    connectivity : {"pixels", "triangles"}
+        Which pixels are neighbors, see `persistence_pairs`.
 
     Returns
     -------
@@ -68,7 +79,7 @@ def skeleton_arcs(
     ----------
     Sousbie 2011, MNRAS 414, 350, sec. 2-3 (DisPerSE); Forman 2002, Sem. Loth. Comb. 48, B48c.
     """
-    ridges = _Ridges(np.asarray(image, dtype=float), mask, threshold)
+    ridges = _Ridges(np.asarray(image, dtype=float), mask, threshold, border, connectivity)
     arcs = []
     for saddle, persistence in ridges.persistent_saddles().items():
         paths = sorted(ridges.paths_up(saddle), key=lambda path: ridges.key(path[-1]))
@@ -77,6 +88,10 @@ def skeleton_arcs(
         for path in paths[:-1]:
             arc = path[::-1] + [saddle] + paths[-1]
             arcs.append(Arc(ridges.positions(arc), len(path), persistence))
+    for start, persistence in ridges.persistent_border_maxima().items():
+        # There is no ridge if the maximum along the border is a persistent maximum of the image.
+        for path in ridges.paths_up(start, from_border=True):
+            arcs.append(Arc(ridges.positions([start, *path]), 0, persistence))
     arcs.sort(key=lambda arc: -arc.persistence)
     return arcs, ridges.positions(ridges.persistent_maxima())
 
@@ -97,13 +112,16 @@ class _Ridges:
         Bool, ``(ny, nx)``, True = excluded.
     threshold : float
         The minimum persistence, in units of the image.
+    border, connectivity : str
+        As for `skeleton_arcs`.
     """
 
-    def __init__(self, values, mask, threshold):
+    def __init__(self, values, mask, threshold, border, connectivity):
         self._shape, self._flat, self._threshold = values.shape, values.ravel(), threshold
         excluded = np.zeros(values.shape, dtype=bool) if mask is None else np.asarray(mask, bool)
         self._unmasked = ~(excluded | ~np.isfinite(values)).ravel()
-        self._pairs = persistence_pairs(values, mask)
+        self._pairs = persistence_pairs(values, mask, border=border, connectivity=connectivity)
+        self._connectivity = connectivity
         self._routes = self._make_routes()
 
     def positions(self, pixels):
@@ -152,6 +170,20 @@ class _Ridges:
                 saddles[saddle] = max(persistence, saddles.get(saddle, 0.0))
         return saddles
 
+    def persistent_border_maxima(self):
+        """Return the persistence of each persistent maximum along an open border, a dict by pixel.
+
+        The persistence is the difference in value of this maximum and the minimum along the border
+        that is paired with it.
+        """
+        starts = {}
+        for minimum, maximum in zip(self._pairs.border_minima.tolist(),
+                                    self._pairs.border_maxima.tolist(), strict=True):
+            persistence = float(self._flat[maximum] - self._flat[minimum])
+            if persistence >= self._threshold:
+                starts[maximum] = max(persistence, starts.get(maximum, 0.0))
+        return starts
+
     def _make_routes(self):
         """Return a dict from each maximum to the path that leads from it to a persistent maximum.
 
@@ -182,10 +214,14 @@ class _Ridges:
         return routes
 
     def _neighbors(self, pixel):
-        """Return the indices of the eight neighbors around a pixel, None for a masked neighbor."""
+        """Return the indices of the neighbors around a pixel in order, None for a masked neighbor.
+
+        A pixel has eight neighbors, or four if its corners do not connect it with others.
+        """
         y, x = divmod(pixel, self._shape[1])
         neighbors = []
-        for dy, dx in _RING:
+        has_corners = self._connectivity == "pixels" or (x + y) % 2 == 0
+        for dy, dx in _RING if has_corners else _RING[1::2]:
             i, j = y + dy, x + dx
             inside = 0 <= i < self._shape[0] and 0 <= j < self._shape[1]
             neighbor = i * self._shape[1] + j
@@ -196,18 +232,21 @@ class _Ridges:
         """Return the pixels from which the steepest paths up from a saddle start, one on each side.
 
         A side is a group of adjacent neighbors that are higher than the saddle, and its path starts
-        at the highest of them. A lower corner pixel between two higher neighbors does not divide a
-        side.
+        at the highest of them. If pixels are connected by their corners, a lower corner pixel
+        between two higher neighbors does not divide a side.
         """
         neighbors = self._neighbors(pixel)
-        higher = [n is not None and self.key(n) > self.key(pixel) for n in neighbors]
-        linked = [higher[i] or (i % 2 == 0 and higher[i - 1] and higher[(i + 1) % 8])
-                  for i in range(8)]
+        n = len(neighbors)
+        higher = [other is not None and self.key(other) > self.key(pixel) for other in neighbors]
+        linked = higher.copy()
+        if self._connectivity == "pixels":
+            for i in range(0, n, 2):
+                linked[i] = higher[i] or (higher[i - 1] and higher[(i + 1) % n])
         if all(linked):
             return []
         first, sides = linked.index(False), []
-        for k in range(1, 9):
-            i = (first + k) % 8
+        for k in range(1, n + 1):
+            i = (first + k) % n
             if not linked[i]:
                 continue
             if not linked[i - 1]:
@@ -229,11 +268,16 @@ class _Ridges:
                 return path
             path.append(highest)
 
-    def paths_up(self, saddle):
+    def paths_up(self, saddle, from_border=False):
         """Return the paths from a saddle up to persistent maxima, as lists of pixel indices.
 
         Persistent maxima exceed the saddle paired with them by at least the threshold. The paths
-        exclude the saddle.
+        exclude the saddle. From a maximum along the border there is one path, the steepest; none if
+        the maximum along the border is a persistent maximum itself.
         """
+        if from_border:
+            path = self._climb(saddle)
+            paths = [path[1:] + self._routes[path[-1]]] if path[-1] in self._routes else []
+            return [path for path in paths if path]
         paths = [self._climb(start) for start in self._starts(saddle)]
         return [path + self._routes[path[-1]] for path in paths if path[-1] in self._routes]

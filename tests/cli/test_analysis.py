@@ -242,6 +242,9 @@ def test_filaments(run, tmp_path):
     assert np.all(np.abs(corners - [36.97, 12.5]) < 0.4)
     assert (tmp_path / "f.png").stat().st_size > 10_000
     assert run("filaments", "+kappa.fits", "--threshold", 99)[1].startswith("0 filaments")
+    code, out, _ = run("filaments", "+kappa.fits", "--threshold", 1, "--smoothing", "1arcmin",
+                       "--border", "open", "--connectivity", "triangles")
+    assert code == 0 and int(out.split()[0]) > len(table)
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,49 @@ def test_none_is_a_table_without_rows_and_short_ones_are_left_out():
     assert len(find_filaments(_map(_bridge()), 0.3, by="kappa", min_length="50 arcmin")) == 0
 
 
+@pytest.mark.parametrize("connectivity", ["pixels", "triangles"])
+def test_a_ridge_across_the_border(connectivity):
+    kappa = _map(_bridge()[:, :70])  # the ridge leaves the map at x = 69, at its crest
+    closed = find_filaments(kappa, 0.2, by="kappa", connectivity=connectivity)
+    assert len(closed) == 0
+    found = find_filaments(kappa, 0.2, by="kappa", border="open", connectivity=connectivity)
+    assert len(found) == 1
+    x, y = kappa.wcs.world_to_pixel(found.paths[0])
+    crest = 45 + 12 * np.sin(np.pi * (69 - 25) / 60)
+    np.testing.assert_allclose([x[0], y[0]], [69, crest], atol=0.6)
+    np.testing.assert_allclose([x[-1], y[-1]], [25, 45], atol=0.1)
+    row, along_border = found.table[0], kappa.data[:, -1]
+    assert row["kappa_saddle"] == along_border.max()
+    assert row["persistence"] == pytest.approx(along_border.max() - along_border.min(), abs=1e-3)
+
+
+def test_a_ridge_into_masked_pixels_and_its_significance():
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[:, 50:62] = True
+    kappa = _map(_bridge(), mask)
+    assert len(find_filaments(kappa, 0.2, by="kappa")) == 0
+    found = find_filaments(kappa, 0.2, by="kappa", border="open")
+    ends = [[round(float(n)) for n in kappa.wcs.world_to_pixel(path[0])] for path in found.paths]
+    assert sorted(x for x, _ in ends) == [49, 62]
+    noise = [np.zeros(SHAPE), 1e-3 * np.random.default_rng(1).normal(size=SHAPE)]
+    noise.append(_bridge())
+    _, n_false = filament_significance(kappa, found, noise)
+    assert n_false == pytest.approx(2 / 3)  # the third map has the same two, by the same border
+
+
+def test_a_persistent_maximum_on_the_border_has_no_path_of_its_own():
+    y, x = np.indices(SHAPE)
+    data = np.exp(-((x - 109) ** 2 + (y - 40) ** 2) / 50)
+    found = find_filaments(_map(data), 0.3, by="kappa", border="open")
+    assert len(found) == 0 and found.maxima["x"].tolist() == [109]
+
+
+@pytest.mark.parametrize(("name", "value"), [("border", "torus"), ("connectivity", "eight")])
+def test_borders_and_connectivities_are_checked(name, value):
+    with pytest.raises(ValueError, match=name):
+        find_filaments(_map(_bridge()), 0.3, by="kappa", **{name: value})
+
+
 def test_ridges_of_the_filter():
     kappa = _map(_bridge())
     strength = ridge_strength(kappa, [1, 2] * u.arcmin)

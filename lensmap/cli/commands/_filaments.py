@@ -17,7 +17,8 @@ and optionally the paths of the filaments as regions for DS9."""
 EXAMPLES = """examples:
   lensmap filaments kappa.fits --smoothing 1arcmin --min-length 10arcmin
   lensmap filaments kappa.fits -o filaments.ecsv --threshold 2 --regions filaments.reg
-  lensmap filaments kappa.fits --threshold 0.02 --by kappa --plot filaments.png"""
+  lensmap filaments kappa.fits --threshold 0.02 --by kappa --plot filaments.png
+  lensmap filaments kappa.fits --border open --connectivity triangles   (as DisPerSE)"""
 
 _FORMATS = {"persistence kappa_mean kappa_saddle excess": ".4f", "persistence_sigma length": ".1f"}
 _NUMBERS = {"id": "id", "persistence": "persistence", "persistence_sigma": "persistence_sigma",
@@ -48,6 +49,17 @@ def add_arguments(parser):
     group.add_argument("--width", type=angle, default="1arcmin", metavar="ANGLE",
                        help="the half-width of the strip along a filament in which the excess "
                             "convergence is measured (default 1arcmin)")
+    group.add_argument(
+        "--border", choices=("closed", "open"), default="closed",
+        help="closed: filaments lie between maxima inside the map (default); open: also ridges "
+        "that cross the border of the map or of masked pixels. They correspond to the options "
+        "torus and natural of DisPerSE",
+    )
+    group.add_argument(
+        "--connectivity", choices=("pixels", "triangles"), default="pixels",
+        help="pixels: pixels are connected by sides and corners (default); triangles: as in "
+        "DisPerSE, so that persistences are equal to those of DisPerSE",
+    )
     group = parser.add_argument_group("more outputs")
     group.add_argument("--regions", type=OutputSegments, metavar="FILE",
                        help="also write the paths of the filaments as DS9 regions (.reg)")
@@ -63,7 +75,8 @@ def run(arguments):
         kappa = read_map(arguments.map)
         filaments = find_filaments(
             kappa, arguments.threshold, by=arguments.by, smoothing=arguments.smoothing,
-            min_length=arguments.min_length, width=arguments.width,
+            min_length=arguments.min_length, width=arguments.width, border=arguments.border,
+            connectivity=arguments.connectivity,
         )
         if arguments.output is not None:
             write_table(filaments.table, temporary[arguments.output])
