@@ -24,6 +24,9 @@ from lensmap.peaks import aperture_mass, find_multiscale_peaks
 from lensmap.profiles import kappa_profile, projected_mass
 from lensmap.utils import MapWarning
 
+# Small maps are fast.
+pytestmark = pytest.mark.filterwarnings("ignore:.*so that sums over pixels differ")
+
 CENTER = SkyCoord(20, -35, unit="deg")
 PLANE = tangent_wcs(CENTER, (60, 60), 0.5)
 ALL = ("schneider", "schirmer", "matched")
@@ -368,6 +371,8 @@ def test_pixels_that_suit_the_radius():
     assert kappa.pixel_scale.to_value(u.arcmin) == pytest.approx(0.2, rel=1e-3)
     assert ApertureMass(radius="3 arcmin").survey_pixel_scale(30) == 0.2 * u.arcmin
     assert ApertureMass(radius="30 arcmin").survey_pixel_scale(30) == 0.4 * u.arcmin
+    fine = ApertureMass(radius="3 arcmin", filter="schirmer").survey_pixel_scale(30)
+    assert fine == 0.1 * u.arcmin
 
 
 def test_oblong_pixels_are_resampled():
@@ -446,6 +451,9 @@ def test_a_radius_that_does_not_suit_the_field():
         ApertureMass(radius="0.8 arcmin").reconstruct(shear_catalog(columns), PLANE)
     with pytest.warns(MapWarning, match="is only 6.0 pixels"):
         ApertureMass(radius="3 arcmin").reconstruct(shear_catalog(columns), PLANE)
+    narrow = ApertureMass(radius="10 arcmin", filter="schirmer")
+    with pytest.warns(MapWarning, match="is only 20.0 pixels"):
+        narrow.reconstruct(shear_catalog(columns), PLANE)
 
 
 def test_no_data():
