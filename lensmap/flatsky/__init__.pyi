@@ -5,6 +5,7 @@ from ._power import MeasuredPower, measure_power
 from ._smoothing import gaussian_smooth, near_data, normalized_smooth
 
 # For other packages of lensmap; not public.
+from ._active_starlets import ActiveStarlets as ActiveStarlets
 from ._aperture_direct import (
     ApertureSums as ApertureSums,
     direct_aperture_sums as direct_aperture_sums,
@@ -28,9 +29,11 @@ from ._maximum_entropy import (
     EntropySolver as EntropySolver,
 )
 from ._masked_power import MaskedPower as MaskedPower, masked_power as masked_power
+from ._mca import MCASolution as MCASolution, MCASolver as MCASolver
 from ._mode_coupling import ModeCoupling as ModeCoupling
 from ._multipoles import spaced_edges as spaced_edges
 from ._multiscale import multiscale_convergence as multiscale_convergence
+from ._periodic_shear import PeriodicShear as PeriodicShear
 from ._power import (
     interpolate_power as interpolate_power,
     mode_ell as mode_ell,
@@ -42,6 +45,7 @@ from ._smoothing import (
     check_smoothing as check_smoothing,
     gaussian_transfer as gaussian_transfer,
 )
+from ._sparse import SparseSolution as SparseSolution, SparseSolver as SparseSolver
 from ._spin2 import mirror_x as mirror_x, rotate90 as rotate90
 from ._starlet import Starlet as Starlet
 from ._wiener import WienerSolver as WienerSolver

@@ -109,7 +109,7 @@ class WienerSolver:
         response = sum(np.square(part) for part in self._components)
         self._precondition = 1 / (1 + real(level) * response)
 
-    def solve(self, shear: ArrayLike) -> np.ndarray:
+    def solve(self, shear: ArrayLike, *, whole: bool = False) -> np.ndarray:
         """Return the Wiener-filtered convergence of a shear field.
 
         Parameters
@@ -117,6 +117,8 @@ class WienerSolver:
         shear : array_like
             The complex shear in the basis of the pixel axes, ``(ny, nx)``. It must be finite even
             in pixels with infinite noise, although these pixels do not contribute.
+        whole : bool
+            Whether to return the solution on the whole padded grid.
 
         Returns
         -------
@@ -136,7 +138,7 @@ class WienerSolver:
         # result) and the shear rotated by 45 degrees, -i g (the imaginary part).
         modes = self._conjugate_gradients((first - 1j * second) * spectrum)
         modes *= self._root
-        return self._backward(modes)
+        return self._backward(modes, self._shape if whole else None)
 
     def weigh(self, shears: ArrayLike) -> np.ndarray:
         r"""Multiply shear fields by the inverse covariance of signal and noise.
@@ -265,9 +267,14 @@ class WienerSolver:
         """Return the Fourier transform of a field, zero-padded to the grid of the solution."""
         return to_modes(field, self._shape)
 
-    def _backward(self, spectrum: np.ndarray) -> np.ndarray:
-        """Return the inverse Fourier transform without the padding; ``spectrum`` is overwritten."""
-        return from_modes(spectrum, self._inverse.shape)
+    def _backward(
+        self, spectrum: np.ndarray, shape: tuple[int, int] | None = None
+    ) -> np.ndarray:
+        """Return the inverse Fourier transform, cropped; ``spectrum`` is overwritten.
+
+        ``shape`` is that of the result. None is that of the field.
+        """
+        return from_modes(spectrum, self._inverse.shape if shape is None else shape)
 
     def _apply(self, x: np.ndarray) -> np.ndarray:
         """Multiply the Fourier modes x by the matrix of the equations, and return the product.
