@@ -6,8 +6,10 @@ from ._contract import Contract
 from ._declarations import Inversion, Uncertainty
 from ._kaiser_squires import KaiserSquires
 from ._maximum_entropy import MaximumEntropy
+from ._mca_lens import MCALens
 from ._options import Option
 from ._registry import available_estimators
+from ._sparse import SparseReconstructor
 from ._specification import make_estimator
 from ._spherical_kaiser_squires import SphericalKaiserSquires
 from ._spherical_wiener import SphericalWiener
@@ -31,9 +33,11 @@ __all__ = [
     "Estimator",
     "Inversion",
     "KaiserSquires",
+    "MCALens",
     "MaskedCNN",
     "MaximumEntropy",
     "Option",
+    "SparseReconstructor",
     "SphericalKaiserSquires",
     "SphericalWiener",
     "Target",

@@ -21,7 +21,7 @@ from lensmap.maps import ConvergenceMap
 from lensmap.typing import CatalogLike, RNGLike
 from lensmap.utils import check_count, seeded_generator
 
-__all__ = ["PowerPriorEstimator", "meta_of_power"]
+__all__ = ["PowerPriorEstimator", "meta_of_power", "pixel_variance"]
 
 # With cloud-in-cell, the squares of the fractions of a galaxy in its four pixels add up to this on
 # average. The noise variance is divided by this number: otherwise, pixels taken as independent
@@ -247,7 +247,7 @@ class PowerPriorEstimator(Estimator):
     @staticmethod
     def _variance(grid: ShearGrid) -> np.ndarray:
         """Return the noise variance of the shear of each pixel as if pixels were independent."""
-        return grid.sigma**2 / (_CLOUD if grid.scheme == "cloud-in-cell" else 1)
+        return pixel_variance(grid)
 
     def _power_of(self, ell, fitted):
         if not isinstance(self.power, str):
@@ -261,6 +261,11 @@ class PowerPriorEstimator(Estimator):
             return _kept_theory(self.z_source, self.cosmology, self.power)
         except TypeError:  # the cosmology is not hashable, so there is no cache
             return _theory(self.z_source, self.cosmology, self.power)
+
+
+def pixel_variance(grid: ShearGrid) -> np.ndarray:
+    """Return the noise variance of the shear of each pixel as if pixels were independent."""
+    return grid.sigma**2 / (_CLOUD if grid.scheme == "cloud-in-cell" else 1)
 
 
 def meta_of_power(fitted: FittedPower | None) -> dict[str, object]:

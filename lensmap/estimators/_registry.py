@@ -17,6 +17,8 @@ _OWN = {
     "ks": ("_kaiser_squires", "KaiserSquires"),
     "wiener": ("_wiener", "WienerFilter"),
     "me": ("_maximum_entropy", "MaximumEntropy"),
+    "mcalens": ("_mca_lens", "MCALens"),
+    "sparse": ("_sparse", "SparseReconstructor"),
     "apmass": ("_aperture_mass", "ApertureMass"),
     "cnn": ("_cnn", "CNNReconstructor"),
     "masked-cnn": ("_cnn", "MaskedCNN"),

@@ -34,7 +34,8 @@ def named_estimators(
         Strings that `lensmap.estimators.make_estimator` accepts, such as ``"ks150"``,
         ``"ks(smoothing=2arcmin)"``, ``"cnn:lensmap"`` and ``"mine.py:Mine"``. ``"ks:tuned"`` is
         Kaiser-Squires with the best smoothing, ``"wiener:tuned"`` the Wiener filter with the best
-        prior, and ``"me:tuned"`` the maximum-entropy method with this prior; see `tune_linear`.
+        prior, and ``"me:tuned"`` and ``"mcalens:tuned"`` the maximum-entropy method and MCALens
+        with this prior; see `tune_linear`.
     setup : ValidationSetup
         The simulated fields and the survey for which estimators are tuned. Tuning draws fields that
         no validation uses.

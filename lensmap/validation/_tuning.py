@@ -11,7 +11,7 @@ from astropy import units as u
 from astropy.table import QTable
 
 from lensmap.cosmology import convergence_power, get_cosmology
-from lensmap.estimators import Estimator, KaiserSquires, MaximumEntropy, WienerFilter
+from lensmap.estimators import Estimator, KaiserSquires, MaximumEntropy, MCALens, WienerFilter
 from lensmap.flatsky import measure_power
 from lensmap.scores import pearson_r, rmse
 from lensmap.simulate import draw_fields, resolution_transfer
@@ -246,12 +246,13 @@ class Tuner:
     @cached_property
     def _tuned(self):
         tuned = tune_linear(*self._arguments, **self._options)
-        # The prior of the maximum-entropy method has the power spectrum of the Wiener filter.
+        # The priors of the other methods have the power spectrum of the Wiener filter.
         prior = {name: getattr(tuned.wiener, name) for name in _PRIOR}
         return {
             KaiserSquires: tuned.kaiser_squires,
             WienerFilter: tuned.wiener,
             MaximumEntropy: MaximumEntropy(**prior, dtype="float32"),
+            MCALens: MCALens(**prior, dtype="float32"),
         }
 
     @staticmethod
@@ -292,7 +293,7 @@ class Tuner:
 
         Parameters
         ----------
-        estimator : KaiserSquires, WienerFilter or MaximumEntropy
+        estimator : KaiserSquires, WienerFilter, MaximumEntropy or MCALens
             The estimator.
 
         Returns
@@ -317,6 +318,7 @@ _TUNED_PARAMETERS = {
     KaiserSquires: ("smoothing",),
     WienerFilter: _PRIOR,
     MaximumEntropy: _PRIOR,
+    MCALens: _PRIOR,
 }
 
 

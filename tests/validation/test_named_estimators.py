@@ -5,6 +5,7 @@ import pytest
 from astropy import units as u
 
 from lensmap import CNNReconstructor, KaiserSquires, MaximumEntropy, WienerFilter
+from lensmap.estimators import MCALens
 from lensmap.simulate import HaloModelField
 from lensmap.validation import ValidationSetup, long_estimators, named_estimators, tune_linear
 
@@ -42,16 +43,18 @@ def test_names_mean_the_same_as_everywhere():
 
 
 def test_tuned_estimators_are_those_of_tune_linear():
-    found = named_estimators(["wiener:tuned", "ks:tuned", "ks:tuned(padding=3)", "me:tuned"], SETUP,
+    found = named_estimators(["wiener:tuned", "ks:tuned", "ks:tuned(padding=3)", "me:tuned",
+                              "mcalens:tuned"], SETUP,
                              n_tuning=2, seed=1, workers=1)
     expected = tune_linear(SETUP, 2, seed=1, workers=1)
     assert isinstance(found["wiener:tuned"], WienerFilter)
     assert repr(found["wiener:tuned"]) == repr(expected.wiener)
     assert repr(found["ks:tuned"]) == repr(expected.kaiser_squires)
     assert found["ks:tuned(padding=3)"].padding == 3
-    assert isinstance(found["me:tuned"], MaximumEntropy)
-    for name in ("power", "z_source", "cosmology"):
-        assert repr(getattr(found["me:tuned"], name)) == repr(getattr(expected.wiener, name))
+    for label, cls in (("me:tuned", MaximumEntropy), ("mcalens:tuned", MCALens)):
+        assert isinstance(found[label], cls)
+        for name in ("power", "z_source", "cosmology"):
+            assert repr(getattr(found[label], name)) == repr(getattr(expected.wiener, name))
     assert found["ks:tuned(padding=3)"].smoothing == expected.kaiser_squires.smoothing
 
 
@@ -73,7 +76,7 @@ def test_files_of_the_user(tmp_path):
         (["glimpse"], "estimator must be one of ks, wiener, .*ks150, .*, not 'glimpse'"),
         (["ks150", "ks150"], "names must be different from each other, not 'ks150' twice"),
         (["nowhere.py:A"], "estimator must name a Python file that exists"),
-        (["ks:tuned", "cnn:tuned"], "or WienerFilter or MaximumEntropy, not CNNReconstructor"),
+        (["ks:tuned", "cnn:tuned"], "or MaximumEntropy or MCALens, not CNNReconstructor"),
         (["ks:tuned(smoothing=2arcmin)"], "smoothing must be left out of a KaiserSquires"),
     ],
 )

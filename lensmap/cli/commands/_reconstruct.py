@@ -33,10 +33,10 @@ DESCRIPTION = """Make a mass map of a shear catalog and write it as FITS: kappa,
 uncertainty, mask and galaxy counts, each with its WCS. With --uncertainty N, the file
 also holds the peaks of maps of N randomly rotated catalogs, from which the number of
 false peaks to expect is computed, here and by 'lensmap peaks'. The sign convention of
-the ellipticities is tested first, unless --no-check is given. The Wiener filter (wiener)
-and the maximum-entropy method (me) need the power spectrum of the convergence: without
---z-source, it is computed for the mean redshift of the galaxies; without redshifts, it is
-fitted to the catalog. For catalogs
+the ellipticities is tested first, unless --no-check is given. The Wiener filter (wiener),
+the maximum-entropy method (me) and MCALens (mcalens) need the power spectrum of the
+convergence: without --z-source, it is computed for the mean redshift of the galaxies;
+without redshifts, it is fitted to the catalog. For catalogs
 of more than some 20 degrees, the methods sphere-ks and sphere-wiener make a map on HEALPix
 pixels (--nside)."""
 EXAMPLES = """examples:
