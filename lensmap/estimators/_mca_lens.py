@@ -11,13 +11,12 @@ from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import POSTERIOR, ROTATIONS, Inversion
 from lensmap.estimators._fitted_power import FittedPower
 from lensmap.estimators._power_prior import PowerPriorEstimator, meta_of_power
-from lensmap.estimators._prior import check_prior_power, check_theory
 from lensmap.estimators._starlet_scales import check_scales, starlet_scales
 from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import MCASolver
 from lensmap.grid import ShearGrid
 from lensmap.typing import AngleLike, CosmologyLike, RedshiftLike, SeedLike
-from lensmap.utils import check_choice, check_count, check_number
+from lensmap.utils import check_count, check_number
 
 __all__ = ["MCALens"]
 
@@ -196,25 +195,14 @@ class MCALens(PowerPriorEstimator):
         self.threshold = check_number(threshold, "threshold", "finite and positive", low=1e-12)
         self.n_iterations = check_count(n_iterations, "n_iterations")
         self.min_scale, self.max_scale = check_scales(min_scale, max_scale)
-        self.power = check_prior_power(power)
-        self.z_source, self.cosmology = check_theory(z_source, cosmology)
-        self.padding = check_number(padding, "padding", "finite and at least 1", low=1)
         self.reduced_shear = bool(reduced_shear)
         self.b_mode = bool(b_mode)
-        self.tolerance = check_number(
-            tolerance, "tolerance", "between 0 and 1", low=1e-15, high=0.99
+        self._set_parameters(
+            power=power, z_source=z_source, cosmology=cosmology, padding=padding,
+            tolerance=tolerance, max_iterations=max_iterations, scheme=scheme,
+            fill_holes=fill_holes, uncertainty=uncertainty, n_realizations=n_realizations, rng=rng,
+            sigma_e=sigma_e, dtype=dtype,
         )
-        self.max_iterations = check_count(max_iterations, "max_iterations", minimum=1)
-        self.scheme = scheme
-        self.fill_holes = bool(fill_holes)
-        self.uncertainty = uncertainty
-        self.n_realizations = n_realizations
-        self.rng = rng
-        if sigma_e is not None:
-            check_number(sigma_e, "sigma_e", "None or positive", low=1e-300)
-        self.sigma_e = sigma_e
-        self.dtype = check_choice(dtype, "dtype", ("float64", "float32"))
-        self.check_parameters()
 
     def prepare(self, grid: ShearGrid, fitted: FittedPower | None) -> _State:
         """Return the solver for the noise and pixels of a grid, and the pixels near galaxies.
@@ -275,28 +263,10 @@ class MCALens(PowerPriorEstimator):
             meta={**meta_of_power(state.fitted), "mcalens": facts},
         )
 
-    def noise(
+    def _rotated_noise(
         self, grid: ShearGrid, state: _State, rng: np.random.Generator
     ) -> Iterable[np.ndarray]:
-        """Return one realization of the error of the map.
-
-        Parameters
-        ----------
-        grid : `lensmap.ShearGrid`
-            The grid of randomly rotated galaxies or, for ``"posterior"``, the grid of the map.
-        state : object
-            The result of `prepare`.
-        rng : `numpy.random.Generator`
-            Generator for the samples of the posterior.
-
-        Returns
-        -------
-        iterable of `numpy.ndarray`
-            Two arrays ``(ny, nx)``: the maps of the rotated galaxies and of the same galaxies
-            rotated by 45 degrees, or the deviations of two samples of the posterior from the map.
-        """
-        if self.uncertainty == "posterior":
-            return self._deviations(grid, state, rng)
+        # The second map is that of the same galaxies, rotated by 45 degrees.
         return [one.kappa for one in state.solver.solve(grid.shear, (1, -1j))]
 
     def _deviations(

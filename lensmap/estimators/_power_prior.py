@@ -14,12 +14,12 @@ from lensmap.estimators._base import Estimator
 from lensmap.estimators._binning import make_grid
 from lensmap.estimators._dressing import to_map
 from lensmap.estimators._fitted_power import FieldSums, FittedPower, fit_power, theory_table
-from lensmap.estimators._prior import describe_prior_power
+from lensmap.estimators._prior import check_prior_power, check_theory, describe_prior_power
 from lensmap.flatsky import interpolate_power, mode_power, padded_shape
 from lensmap.grid import ShearGrid
 from lensmap.maps import ConvergenceMap
-from lensmap.typing import CatalogLike, RNGLike
-from lensmap.utils import check_count, seeded_generator
+from lensmap.typing import CatalogLike, RNGLike, SeedLike
+from lensmap.utils import check_choice, check_count, check_number, seeded_generator
 
 __all__ = ["PowerPriorEstimator", "meta_of_power", "pixel_variance"]
 
@@ -32,8 +32,7 @@ _CLOUD = 4 / 9
 class PowerPriorEstimator(Estimator):
     """Base class of estimators on planes whose prior has the power spectrum of the convergence.
 
-    A subclass sets the parameters ``power``, ``z_source``, ``cosmology`` and ``padding``, which
-    `check_prior_power` and `check_theory` check.
+    A subclass sets its own parameters first, and then all others by ``_set_parameters``.
 
     Attributes
     ----------
@@ -45,6 +44,8 @@ class PowerPriorEstimator(Estimator):
         ``z_source``, the amplitude and the cutoff of the spectrum are fitted to the field.
     padding : float
         The ratio of the side of the periodic grid to that of the field, at least 1.
+    tolerance, max_iterations : float, int
+        The accuracy at which the solver stops, and its largest number of iterations.
     dtype : {"float64", "float32"}
         The floating-point precision.
     """
@@ -53,7 +54,45 @@ class PowerPriorEstimator(Estimator):
     z_source: Any
     cosmology: Any
     padding: float
+    tolerance: float
+    max_iterations: int
     dtype: str = "float64"
+
+    def _set_parameters(
+        self,
+        *,
+        power: Any,
+        z_source: Any,
+        cosmology: Any,
+        padding: float,
+        tolerance: float,
+        max_iterations: int,
+        scheme: Any,
+        fill_holes: bool,
+        uncertainty: str | None,
+        n_realizations: int,
+        rng: SeedLike,
+        sigma_e: float | None,
+        dtype: str,
+    ) -> None:
+        """Check the parameters that all of these estimators have, and set them."""
+        self.power = check_prior_power(power)
+        self.z_source, self.cosmology = check_theory(z_source, cosmology)
+        self.padding = check_number(padding, "padding", "finite and at least 1", low=1)
+        self.tolerance = check_number(
+            tolerance, "tolerance", "between 0 and 1", low=1e-15, high=0.99
+        )
+        self.max_iterations = check_count(max_iterations, "max_iterations", minimum=1)
+        self.scheme = scheme
+        self.fill_holes = bool(fill_holes)
+        self.uncertainty = uncertainty
+        self.n_realizations = n_realizations
+        self.rng = rng
+        if sigma_e is not None:
+            check_number(sigma_e, "sigma_e", "None or positive", low=1e-300)
+        self.sigma_e = sigma_e
+        self.dtype = check_choice(dtype, "dtype", ("float64", "float32"))
+        self.check_parameters()
 
     def sample(
         self,
@@ -196,9 +235,15 @@ class PowerPriorEstimator(Estimator):
             Two arrays ``(ny, nx)``: noise maps of the rotated galaxies, or the deviations of two
             samples of the posterior from the map.
         """
-        if self.uncertainty != "posterior":
-            return super().noise(grid, state, rng)
-        return self._deviations(grid, state, rng)
+        if self.uncertainty == "posterior":
+            return self._deviations(grid, state, rng)
+        return self._rotated_noise(grid, state, rng)
+
+    def _rotated_noise(
+        self, grid: ShearGrid, state: Any, rng: np.random.Generator
+    ) -> Iterable[np.ndarray]:
+        """Return two maps, ``(ny, nx)``, of randomly rotated galaxies."""
+        return super().noise(grid, state, rng)
 
     @abstractmethod
     def _deviations(

@@ -10,12 +10,11 @@ from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import POSTERIOR, ROTATIONS, Inversion
 from lensmap.estimators._fitted_power import FittedPower
 from lensmap.estimators._power_prior import PowerPriorEstimator, meta_of_power
-from lensmap.estimators._prior import check_prior_power, check_theory
 from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import WienerSolver
 from lensmap.grid import ShearGrid
 from lensmap.typing import CosmologyLike, RedshiftLike, SeedLike
-from lensmap.utils import check_choice, check_count, check_number
+from lensmap.utils import check_count
 
 __all__ = ["WienerFilter"]
 
@@ -205,26 +204,15 @@ class WienerFilter(PowerPriorEstimator):
         sigma_e: float | None = None,
         dtype: Literal["float64", "float32"] = "float64",
     ) -> None:
-        self.power = check_prior_power(power)
-        self.z_source, self.cosmology = check_theory(z_source, cosmology)
-        self.padding = check_number(padding, "padding", "finite and at least 1", low=1)
-        self.tolerance = check_number(
-            tolerance, "tolerance", "between 0 and 1", low=1e-15, high=0.99
-        )
-        self.max_iterations = check_count(max_iterations, "max_iterations", minimum=1)
         self.reduced_shear_iterations = check_count(
             reduced_shear_iterations, "reduced_shear_iterations"
         )
-        self.scheme = scheme
-        self.fill_holes = bool(fill_holes)
-        self.uncertainty = uncertainty
-        self.n_realizations = n_realizations
-        self.rng = rng
-        if sigma_e is not None:
-            check_number(sigma_e, "sigma_e", "None or positive", low=1e-300)
-        self.sigma_e = sigma_e
-        self.dtype = check_choice(dtype, "dtype", ("float64", "float32"))
-        self.check_parameters()
+        self._set_parameters(
+            power=power, z_source=z_source, cosmology=cosmology, padding=padding,
+            tolerance=tolerance, max_iterations=max_iterations, scheme=scheme,
+            fill_holes=fill_holes, uncertainty=uncertainty, n_realizations=n_realizations, rng=rng,
+            sigma_e=sigma_e, dtype=dtype,
+        )
 
     def prepare(self, grid: ShearGrid, fitted: FittedPower | None) -> _State:
         """Return the solver for the noise and pixels of a grid, and the pixels near galaxies.
