@@ -22,6 +22,10 @@ from ._aperture_mass import (
     ApertureKernels as ApertureKernels,
     aperture_kernels as aperture_kernels,
 )
+from ._inpainting import (
+    InpaintedShear as InpaintedShear,
+    ShearInpainter as ShearInpainter,
+)
 from ._isolated_shear import isolated_shear as isolated_shear
 from ._kaiser_squires import padded_shape as padded_shape, shear_kernel as shear_kernel
 from ._maximum_entropy import (
