@@ -5,6 +5,7 @@ from ._cnn import CNNReconstructor, MaskedCNN
 from ._contract import Contract
 from ._declarations import Inversion, Uncertainty
 from ._kaiser_squires import KaiserSquires
+from ._kaiser_squires_plus import KaiserSquiresPlus
 from ._maximum_entropy import MaximumEntropy
 from ._mca_lens import MCALens
 from ._options import Option
@@ -34,6 +35,7 @@ __all__ = [
     "Inversion",
     "KaiserSquires",
     "MCALens",
+    "KaiserSquiresPlus",
     "MaskedCNN",
     "MaximumEntropy",
     "Option",

@@ -19,6 +19,7 @@ _OWN = {
     "me": ("_maximum_entropy", "MaximumEntropy"),
     "mcalens": ("_mca_lens", "MCALens"),
     "sparse": ("_sparse", "SparseReconstructor"),
+    "ksplus": ("_kaiser_squires_plus", "KaiserSquiresPlus"),
     "apmass": ("_aperture_mass", "ApertureMass"),
     "cnn": ("_cnn", "CNNReconstructor"),
     "masked-cnn": ("_cnn", "MaskedCNN"),

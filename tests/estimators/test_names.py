@@ -22,6 +22,7 @@ from lensmap import (
 from lensmap.estimators import (
     ApertureMass,
     Estimator,
+    KaiserSquiresPlus,
     MCALens,
     SparseReconstructor,
     SphericalKaiserSquires,
@@ -40,8 +41,8 @@ from lensmap.utils import (
 )
 
 OWN = {"ks": KaiserSquires, "wiener": WienerFilter, "me": MaximumEntropy,
-       "mcalens": MCALens, "sparse": SparseReconstructor, "apmass": ApertureMass,
-       "cnn": CNNReconstructor, "masked-cnn": MaskedCNN,
+       "mcalens": MCALens, "sparse": SparseReconstructor, "ksplus": KaiserSquiresPlus,
+       "apmass": ApertureMass, "cnn": CNNReconstructor, "masked-cnn": MaskedCNN,
        "sphere-ks": SphericalKaiserSquires, "sphere-wiener": SphericalWiener}
 
 
@@ -291,8 +292,8 @@ print(flat, np.unique(kappa.data), kappa.meta["estimator"], flat.options[0].type
 """)
     assert run.returncode == 0, run.stderr
     assert run.stdout.splitlines() == [
-        "['ks', 'wiener', 'me', 'mcalens', 'sparse', 'apmass', 'cnn', 'masked-cnn', "
-        "'sphere-ks', 'sphere-wiener', 'flat']",
+        "['ks', 'wiener', 'me', 'mcalens', 'sparse', 'ksplus', 'apmass', 'cnn', "
+        "'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat']",
         "flatmaps is loaded",  # when it is used, and not before
         "Flat(value=0.25) [0.25] Flat <class 'float'>",
     ]
@@ -330,8 +331,8 @@ for name in ("flat", "ks"):
     assert run.returncode == 0, run.stderr
     names, flat, ks = run.stdout.splitlines()
     assert names == (
-        "['ks', 'wiener', 'me', 'mcalens', 'sparse', 'apmass', 'cnn', 'masked-cnn', "
-        "'sphere-ks', 'sphere-wiener', 'flat'] WienerFilter()"
+        "['ks', 'wiener', 'me', 'mcalens', 'sparse', 'ksplus', 'apmass', 'cnn', "
+        "'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat'] WienerFilter()"
     )
     assert "'flat' is registered by flatmaps and by plainmaps" in flat
     assert "'ks' is registered by lensmap and by flatmaps" in ks
@@ -362,8 +363,8 @@ for one in caught:
     lines = [line for line in run.stdout.splitlines() if not line.endswith("is loaded")]
     assert lines[0].endswith("'broken', 'flat', 'none', 'number', 'odd'] KaiserSquires()")
     assert lines[1:4] == [
-        "['ks', 'wiener', 'me', 'mcalens', 'sparse', 'apmass', 'cnn', 'masked-cnn', "
-        "'sphere-ks', 'sphere-wiener', 'flat']",
+        "['ks', 'wiener', 'me', 'mcalens', 'sparse', 'ksplus', 'apmass', 'cnn', "
+        "'masked-cnn', 'sphere-ks', 'sphere-wiener', 'flat']",
         "['broken_plugin']",
         "the estimator 'broken' of the package brokenmaps cannot be loaded: the preceding warning "
         "states the cause",

@@ -68,9 +68,9 @@ def add_arguments(parser):
     add("-e", "--estimators", type=_names, default=_DEFAULT, metavar="NAMES",
         help="the estimators, separated by commas: ks150 (Kaiser-Squires with a smoothing of 150 "
         "arcsec); ks:tuned, wiener:tuned and me:tuned (parameters that are best on other simulated "
-        "fields); ks, wiener, me and cnn with parameters, such as ks(smoothing=2arcmin); networks "
-        "h21like, cha2025 and lensmap; weights files of networks (.h5); your own estimator as "
-        "file.py:Class, a Python file whose code is run (default: %(default)s)")
+        "fields); ks, ksplus, wiener, me and cnn with parameters, such as ks(smoothing=2arcmin); "
+        "networks h21like, cha2025 and lensmap; weights files of networks (.h5); your own "
+        "estimator as file.py:Class, a Python file whose code is run (default: %(default)s)")
     from lensmap.validation import ValidationSetup
 
     presets = ", ".join(ValidationSetup.available_presets())
