@@ -57,7 +57,8 @@ def power_spectrum(
 
     This holds for maps that were complete before they were masked, such as simulated ones. In a map
     made from shear with holes, the convergence itself is wrong, also outside the holes. Measure
-    `shear_power_spectrum` in this case.
+    `shear_power_spectrum` in this case, or inpaint the holes with
+    `lensmap.estimators.KaiserSquiresPlus`, whose maps have a small part of this error.
 
     Parameters
     ----------
@@ -108,7 +109,8 @@ def power_spectrum(
     ------
     TypeError, ValueError
         If a parameter is invalid, all pixels are masked, the pixels are not square, or more than 1
-        per cent of the pixels of a map had no shear, unless ``masked`` is ``"pseudo"``.
+        per cent of the pixels of a map had no shear and were not inpainted, unless ``masked`` is
+        ``"pseudo"``.
 
     References
     ----------
@@ -147,8 +149,8 @@ def power_spectrum(
 
 
 def _check_complete(kappa: ConvergenceMap, name: str) -> None:
-    """Raise an error if a map was made from shear with holes."""
-    if "estimator" not in kappa.meta:
+    """Raise an error if a map was made from shear with holes that were not inpainted."""
+    if "estimator" not in kappa.meta or kappa.meta.get("holes") == "inpainted":
         return
     missing = float(kappa.meta.get("missing_fraction", np.mean(kappa.mask)))
     if missing > _MAX_MISSING_FRACTION:
