@@ -50,7 +50,8 @@ class SparseReconstructor(Estimator):
     its local noise. A is the Kaiser-Squires relation on a periodic grid larger than the field, N
     the noise variance of the mean shear of each pixel, infinite in pixels without galaxies, and
     :math:`\eta` that at the deepest place. The iteration starts at 0 and is accelerated by
-    momentum. No coefficient is shrunk towards 0, so that peaks have their full height on average.
+    momentum. Pixels further than half the size of its structure from all active coefficients are 0.
+    No coefficient is shrunk towards 0, so that peaks have their full height on average.
 
     The map is 0 without significant peaks, as on a sky without lensing, and has neither voids nor
     faint structures. It is made for peaks: r, the correlation with the true convergence, is below

@@ -4,6 +4,7 @@
 import numpy as np
 import scipy.fft
 from numpy.typing import ArrayLike
+from scipy.ndimage import distance_transform_edt
 
 from lensmap.flatsky._periodic_shear import PeriodicShear
 from lensmap.flatsky._starlet import Starlet
@@ -129,6 +130,29 @@ class ActiveStarlets:
         masks = np.zeros(coefficients.shape, dtype=bool)
         masks[:, :ny, :nx] = (coefficients[:, :ny, :nx] > threshold * noise) & (noise > 0)
         return masks
+
+    def support(self, masks: np.ndarray) -> np.ndarray:
+        """Return the pixels at active coefficients, which have the size of structures.
+
+        Parameters
+        ----------
+        masks : `numpy.ndarray`
+            The active coefficients, as returned by `active`.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            True for pixels within :math:`2^j / 2` pixels of an active coefficient of scale j, bool,
+            ``(ny, nx)`` of the periodic grid.
+        """
+        near = np.zeros(masks.shape[1:], dtype=bool)
+        for scale, mask in enumerate(masks, start=self.first):
+            if mask.any():
+                # Mass left of the field lies at the right edge of the periodic grid.
+                margin = max(2**scale // 2, 1)
+                distance = distance_transform_edt(~np.pad(mask, margin, mode="wrap"))
+                near |= distance[margin:-margin, margin:-margin] <= 2**scale / 2
+        return near
 
     def project(self, field: np.ndarray, masks: np.ndarray) -> np.ndarray:
         r"""Return :math:`\sum_j T_j^T M_j T_j` times a field.

@@ -57,9 +57,10 @@ class SparseSolver:
     .. math:: x \leftarrow \Big[y + \sum_j T_j^T M_j T_j A^T w (\gamma - A y)\Big]_+
 
     from x = y = 0, where y adds Nesterov's momentum to x. The momentum restarts when it opposes the
-    step. No coefficient is shrunk, so that peaks reach their full height. Minimizing
-    :math:`\chi^2 / 2` plus the sum of the moduli of the coefficients, as in GLIMPSE, lowers each
-    coefficient by its threshold.
+    step. Pixels further than half the size of its structure from all active coefficients are set to
+    0, since faint ripples around peaks would have maxima of their own there. No coefficient is
+    shrunk, so that peaks reach their full height. Minimizing :math:`\chi^2 / 2` plus the sum of the
+    moduli of the coefficients, as in GLIMPSE, lowers each coefficient by its threshold.
 
     Parameters
     ----------
@@ -168,6 +169,7 @@ class SparseSolver:
         lensing, starlets = self._lensing, self._starlets
         first = lensing.field(lensing.adjoint(shear * self._weight))
         active = starlets.active(first, self._noise, self._threshold)
+        support = starlets.support(active)
         x = y = np.zeros(lensing.padded, lensing.dtype)
         change, n_iterations, momentum = np.inf if active.any() else 0.0, 0, 1.0
         while change > self._tolerance and n_iterations < self._max_iterations:
@@ -175,6 +177,7 @@ class SparseSolver:
             residual *= self._weight
             step = starlets.project(lensing.field(lensing.adjoint(residual)), active)
             new = np.maximum(y + step, 0)
+            new *= support
             difference = new - x
             norm = float(np.linalg.norm(new))
             change = float(np.linalg.norm(difference)) / norm if norm > 0 else 0.0

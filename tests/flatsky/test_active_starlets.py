@@ -73,6 +73,17 @@ def test_the_step_is_symmetric_and_bounded():
     assert np.linalg.norm(x) <= 1
 
 
+def test_the_support_of_coefficients_has_their_size():
+    masks = np.zeros((3, *PADDED), dtype=bool)
+    masks[0, 5, 6] = masks[2, 25, 2] = True
+    y, x = np.indices(PADDED)
+    across = (x - 2 + PADDED[1] // 2) % PADDED[1] - PADDED[1] // 2
+    expected = (np.hypot(y - 5, x - 6) <= 1) | (np.hypot(y - 25, across) <= 4)
+    assert expected[25, -1]
+    np.testing.assert_array_equal(STARLETS.support(masks), expected)
+    assert not STARLETS.support(np.zeros_like(masks)).any()
+
+
 def test_no_active_coefficient_is_no_step():
     assert not STARLETS.project(_field(PADDED), np.zeros((3, *PADDED), bool)).any()
 
