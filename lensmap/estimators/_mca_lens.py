@@ -72,10 +72,12 @@ class MCALens(PowerPriorEstimator):
     n_iterations : int
         The number of iterations. It regularizes the sparse component, which fits the noise in the
         active coefficients after many iterations. With 0, the map is that of `WienerFilter`.
-    min_scale, max_scale : `~astropy.units.Quantity` or str
-        The sizes of the smallest and of the largest structures of the sparse component, angles.
-        The scale j of starlets has the size of :math:`2^j` pixels; the nearest scales from 1 are
-        used, because scale 0 is noise.
+    min_scale : `~astropy.units.Quantity` or str
+        The size of the smallest structures of the sparse component, an angle. The scale j of
+        starlets has the size of :math:`2^j` pixels; the nearest scale from 1 is used, because scale
+        0 is noise.
+    max_scale : `~astropy.units.Quantity` or str
+        The size of the largest structures of the sparse component, an angle.
     power : {"halofit", "camb"}, callable or pair of array_like
         What computes the matter power spectrum of the theory, or the power spectrum of the
         convergence, as for `WienerFilter`.

@@ -63,10 +63,11 @@ class SparseReconstructor(Estimator):
     threshold : float
         The lowest active coefficient in units of its noise, which is computed for the noise of each
         pixel.
-    min_scale, max_scale : `~astropy.units.Quantity` or str
-        The sizes of the smallest and of the largest structures, angles. The scale j of starlets has
-        the size of :math:`2^j` pixels; the nearest scales from 1 are used, because scale 0 is
-        noise.
+    min_scale : `~astropy.units.Quantity` or str
+        The size of the smallest structures, an angle. The scale j of starlets has the size of
+        :math:`2^j` pixels; the nearest scale from 1 is used, because scale 0 is noise.
+    max_scale : `~astropy.units.Quantity` or str
+        The size of the largest structures, an angle.
     padding : float
         The ratio of the side of the periodic grid to that of the field, at least 1. With 1, the
         field is treated as periodic.

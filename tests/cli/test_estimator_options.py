@@ -200,7 +200,8 @@ class TestPlugIn:
             "--inverted, --no-inverted whether the sign is reversed "
             "(default for flat: no)"
         ) in text
-        assert "masked-cnn, sphere-ks, sphere-wiener, flat, NAME:VARIANT" in text
+        names = "masked-cnn, sphere-ks, sphere-wiener, flat, NAME:VARIANT"
+        assert names in text.replace("sphere- ", "sphere-")  # a line may end at the hyphen
 
     @pytest.mark.filterwarnings("ignore::lensmap.utils.LensmapWarning")
     def test_a_name_that_is_taken_has_no_option_but_a_parameter(self, plug_in):
