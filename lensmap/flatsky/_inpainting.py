@@ -88,8 +88,8 @@ class ShearInpainter:
 
     References
     ----------
-    Pires et al. 2009, MNRAS 395, 1265, sect. 3 (inpainting of shear); Pires et al. 2020, A&A 638,
-    A141, sect. 4 (KS+: surroundings, variance of wavelet scales, reduced shear).
+    Pires et al. 2009, MNRAS 395, 1265 (inpainting of shear); Pires et al. 2020, A&A 638, A141 (KS+:
+    surroundings, variance of wavelet scales, reduced shear).
     """
 
     def __init__(
@@ -121,8 +121,9 @@ class ShearInpainter:
         n_scales = min(
             check_count(n_scales, "n_scales"), int(np.log2(max(min(has_data.shape) - 1, 1)))
         )
-        some, all_ = has_data.any(), has_data.all()
-        self._starlet = Starlet(has_data.shape, n_scales) if n_scales and some > all_ else None
+        # Without holes there is nothing to scale.
+        scaled = n_scales > 0 and not has_data.all()
+        self._starlet = Starlet(has_data.shape, n_scales) if scaled else None
 
     def solve(
         self, shear: np.ndarray, *, reduced: bool = False, smoothing: float = 0.0
@@ -275,7 +276,7 @@ def _noise_level(coefficients: np.ndarray) -> float:
 
     Few coefficients have a signal, so that the median of a quarter of all is that of the noise.
     """
-    return _SIGMA_OF_MEDIAN * float(np.median(np.abs(coefficients[1::2, 1::2])))
+    return _SIGMA_OF_MEDIAN * float(np.median(np.abs(coefficients[::-2, ::-2])))
 
 
 def _pass_iterations(n_iterations: int) -> set[int]:

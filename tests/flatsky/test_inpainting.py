@@ -211,6 +211,17 @@ def test_reduced_shear():
     assert np.abs(far - near).max() < 0.02 * np.abs(near).max()
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (2, 3)])
+@pytest.mark.parametrize("padding", [1, 1.5])
+def test_fields_of_few_pixels(shape, padding):
+    has_data = np.ones(shape, dtype=bool)
+    has_data[0, 1:2] = False
+    shear = np.full(shape, 0.1 + 0.2j)
+    done = ShearInpainter(has_data, padding=padding, n_iterations=3).solve(shear)
+    assert np.all(done.shear[done.field][has_data] == 0.1 + 0.2j)
+    assert np.isfinite(done.shear).all()
+
+
 # --- errors ---------------------------------------------------------------------------------
 
 
