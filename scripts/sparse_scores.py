@@ -7,6 +7,7 @@ are of the series ``validation``::
 
     python scripts/sparse_scores.py --z-source 1 2.5 --density 33 10 5 100
     python scripts/sparse_scores.py --series tuning -n 10 --thresholds 3 4 5
+    python scripts/sparse_scores.py --time --shape 512
 
 A halo of more than 1e14 solar masses without a more massive one within 3 arcmin counts as
 detectable if the shear of the field without noise is above 5 times the noise in a starlet
@@ -16,6 +17,7 @@ without noise is below 3 times the noise in all coefficients within 2 arcmin.
 """
 
 import argparse
+import time
 
 import numpy as np
 from astropy import units as u
@@ -55,6 +57,7 @@ def parse():
     add("--thresholds", type=float, nargs="+", default=[4.0], help="thresholds of MCALens")
     add("--sparse-thresholds", type=float, nargs="+", default=[5.3], help="those of sparse maps")
     add("--sparse-tolerances", type=float, nargs="+", default=[SparseReconstructor().tolerance])
+    add("--time", action="store_true", help="print the CPU-seconds of one map and nothing else")
     add("--null", type=int, default=100, help="the number of null fields")
     return parser.parse_args()
 
@@ -220,9 +223,31 @@ def detectable_halos(field, significance):
     return (x, y), isolated & (mass >= MIN_MASS) & (value > SIGNIFICANCE)
 
 
+def print_times(options):
+    """Print the CPU-seconds of maps of one field."""
+    sky = HaloModelField(z_source=1.0, shape=(options.shape, options.shape), pixel_scale=PIXEL)
+    field = sky.draw(np.random.default_rng(0))
+    survey = MockSurvey(density=options.density[0] / u.arcmin**2)
+    grid = survey.observe_grid(field, rng=np.random.default_rng(1))
+    print(f"CPU-seconds for {options.shape} x {options.shape} pixels")
+    for cls, prior in ((MCALens, {"z_source": 1.0}), (SparseReconstructor, {})):
+        for b_mode in (False, True):
+            for dtype in ("float32", "float64"):
+                estimator = cls(**prior, b_mode=b_mode, dtype=dtype)
+                estimator.reconstruct(grid)  # fills the caches of the theory and the kernels
+                start = time.process_time()
+                estimator.reconstruct(grid)
+                seconds = time.process_time() - start
+                print(f"  {cls.__name__}, {dtype}, {'with' if b_mode else 'without'} B-mode: "
+                      f"{seconds:.1f}", flush=True)
+
+
 def main():
     """Print the tables."""
     options = parse()
+    if options.time:
+        print_times(options)
+        return
     for z_source in options.z_source:
         compare(z_source, options)
 
