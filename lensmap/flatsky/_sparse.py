@@ -109,7 +109,7 @@ class SparseSolver:
     ) -> None:
         shape = np.shape(variance)
         check_memory(
-            solver_memory(shape, padded, scales[1], dtype)
+            solver_memory(padded, scales[1], dtype)
             * min(MAX_PARALLEL, n_threads(padded[0] * padded[1])),
             f"a sparse map of {shape[0]} x {shape[1]} pixels, padded to {padded[0]} x "
             f"{padded[1]},",

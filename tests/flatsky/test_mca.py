@@ -1,11 +1,19 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Maps with a sparse and a Gaussian component: limits, stability, known truth."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
-from lensmap.flatsky import MCASolver, WienerSolver, convergence_to_shear, mode_power
-from lensmap.flatsky._mca import limited_variance
+from lensmap.flatsky import (
+    MCASolver,
+    SparseSolver,
+    WienerSolver,
+    convergence_to_shear,
+    mode_power,
+)
+from lensmap.flatsky._mca import limited_variance, solver_memory
 
 SHAPE, PADDED = (48, 56), (72, 84)
 POWER = mode_power(PADDED, np.radians(0.4 / 60), lambda ell: 1e-9 / (1 + (ell / 800) ** 1.5))
@@ -113,6 +121,25 @@ def test_limits_of_the_variance():
 def test_no_data_is_no_map():
     (best,) = _solver(np.full(SHAPE, np.inf)).solve(np.zeros(SHAPE, complex))
     assert not best.kappa.any() and best.chi_square == 0
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_estimated_memory(dtype):
+    rng, padded = np.random.default_rng(8), (240, 240)
+    gamma = 0.1 * (rng.normal(size=(160, 160)) + 1j * rng.normal(size=(160, 160)))
+    variance, power = np.full((160, 160), 0.01), np.full(padded, 1e-3)
+    parameters = {"scales": (1, 4), "threshold": 2.0, "dtype": dtype, "tolerance": 0.2}
+    makers = (
+        lambda: MCASolver(variance, power, n_iterations=2, **parameters),
+        lambda: SparseSolver(variance, padded, **parameters),
+    )
+    for make in makers:
+        make().solve(gamma)  # fills the cache of kernels
+        tracemalloc.start()
+        make().solve(gamma)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert 0.7 < solver_memory(padded, 4, dtype) / peak < 1.4
 
 
 def test_single_precision():
