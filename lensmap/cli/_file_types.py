@@ -22,6 +22,7 @@ __all__ = [
     "JsonFile",
     "LogFile",
     "MaybeFile",
+    "NamedFolder",
     "NamedRegion",
     "Output",
     "OutputField",
@@ -155,6 +156,15 @@ class InputFolder(str):
         """The path of the folder, without the share."""
         path, colon, part = self.rpartition(":")
         return str(self) if not colon or "/" in part else path
+
+
+class NamedFolder(InputFolder):
+    """A folder that a command reads, with a name: ``NAME=FOLDER``."""
+
+    @property
+    def file(self):
+        """The path of the folder."""
+        return self.partition("=")[2] or str(self)
 
 
 class Output(str):

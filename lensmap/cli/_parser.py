@@ -182,6 +182,8 @@ def _relaxed_parser(words, *, convert):
             action.nargs = "?"
         if not convert:
             action.type = None
+    for group in () if command is None else command._mutually_exclusive_groups:
+        group.required = False
     return parser
 
 
@@ -215,3 +217,6 @@ def _set_defaults(command, words, settings, path):
     command.set_defaults(**{dest: value for dest, value in values.items() if dest in settings})
     for action in command._actions:
         action.required = action.required and action.dest not in settings
+    for group in command._mutually_exclusive_groups:
+        members = {action.dest for action in group._group_actions}
+        group.required = group.required and not members & settings.keys()

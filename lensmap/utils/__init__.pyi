@@ -106,7 +106,7 @@ from ._random import (
 )
 from ._reading import check_datasums as check_datasums, reading as reading
 from ._run_folder import RunFolder as RunFolder
-from ._run_settings import SETTINGS_FILE as SETTINGS_FILE
+from ._run_settings import SETTINGS_FILE as SETTINGS_FILE, differences as differences
 from ._seal import UNSEALED as UNSEALED, is_sealed as is_sealed, seal as seal
 from ._serialize import to_plain as to_plain
 from ._table_files import table_format as table_format, write_table as write_table

@@ -21,7 +21,8 @@ from lensmap.validation._facts import quantity_of
 from lensmap.validation._parts import TRUTH
 from lensmap.validation._setup import Observation, ValidationSetup, series_seed
 
-__all__ = ["FieldMaps", "MapMaker", "error_about_truth", "map_fields", "purpose_of", "timed_map"]
+__all__ = ["FieldMaps", "MapMaker", "check_estimators", "error_about_truth", "map_fields",
+           "purpose_of", "timed_map"]
 
 
 class MapMaker(Protocol):
@@ -46,7 +47,8 @@ class FieldMaps:
     maps : dict
         The `~lensmap.ConvergenceMap` of each estimator, keyed by the name of the estimator.
     seconds : dict
-        The time taken to make each map, seconds, keyed by the name of the estimator.
+        The time taken to make each map, seconds, keyed by the name of the estimator; NaN for maps
+        that another program made.
     others : dict
         Maps of other quantities than the convergence, such as aperture masses, keyed by the name of
         the estimator.
@@ -195,7 +197,7 @@ def map_fields(
         If an argument is of the wrong kind or out of range, or an estimator does not return a map
         with the shape of the grid.
     """
-    _check_estimators(estimators)
+    check_estimators(estimators)
     if not isinstance(setup, ValidationSetup):
         raise ParameterTypeError("setup", "a ValidationSetup", type(setup).__name__)
     fields = draw_fields(
@@ -218,11 +220,25 @@ def _map_each(estimators, setup, fields):
         maps, others, seconds = {}, {}, {}
         for name, estimator in estimators.items():
             made, seconds[name] = timed_map(name, estimator, observation.grid)
+            if not getattr(estimator, "is_timed", True):
+                seconds[name] = np.nan
             (maps if quantity_of(estimator) == "kappa" else others)[name] = made
         yield FieldMaps(number, setup, observation, maps, seconds, others)
 
 
-def _check_estimators(estimators):
+def check_estimators(estimators: Mapping[str, MapMaker]) -> None:
+    """Raise an error unless a parameter is a dict of at least one estimator, keyed by its name.
+
+    Parameters
+    ----------
+    estimators : dict
+        The value of the parameter ``estimators``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no such dict, or has the name of the true map as a key.
+    """
     if not isinstance(estimators, Mapping):
         raise ParameterTypeError(
             "estimators", "a dict of estimators with their names as keys",

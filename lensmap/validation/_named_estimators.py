@@ -10,7 +10,7 @@ from lensmap.utils import ParameterError
 from lensmap.validation._setup import ValidationSetup
 from lensmap.validation._tuning import Tuner
 
-__all__ = ["long_estimators", "named_estimators"]
+__all__ = ["estimator_label", "long_estimators", "named_estimators"]
 
 # Linear solves for the uncertainty of the Wiener filter; each solve gives two posterior samples.
 _N_SOLUTIONS = 15
@@ -74,7 +74,7 @@ def named_estimators(
         return Tuner.check(estimator)
 
     for name in names:
-        label = _label(name)
+        label = estimator_label(name)
         if label in estimators:
             raise ParameterError(
                 "names", "different from each other", f"{label!r} twice",
@@ -93,8 +93,19 @@ def named_estimators(
     return {label: tuner(one) if label in untuned else one for label, one in estimators.items()}
 
 
-def _label(name):
-    """Return the name of an estimator for tables: ``name`` without the path of a Python file."""
+def estimator_label(name: str) -> str:
+    """Return the name of an estimator for tables: the text without the path of a Python file.
+
+    Parameters
+    ----------
+    name : str
+        The text that names the estimator, as for `named_estimators`.
+
+    Returns
+    -------
+    str
+        The name.
+    """
     path, colon, rest = name.partition(".py:")
     return rest.strip() if colon else path.strip()
 

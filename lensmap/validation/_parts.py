@@ -3,7 +3,7 @@
 
 from typing import NamedTuple
 
-__all__ = ["PARTS", "TRUTH", "Part"]
+__all__ = ["COMA_PARTS", "PARTS", "TRUTH", "Part"]
 
 #: The name of the true map among the names of estimators.
 TRUTH = "truth"
@@ -26,6 +26,9 @@ class Part(NamedTuple):
         """Return the number of fields ``n`` as text, such as ``"3 masked fields"``."""
         return f"{n} {self.one if n == 1 else self.many}"
 
+
+#: The names of the exported mocks of Coma, with the arms and without.
+COMA_PARTS = ("coma", "coma_without_arms")
 
 #: All parts by name.
 PARTS = {

@@ -58,8 +58,11 @@ def measure_resources(estimator: MapMaker, setup: ValidationSetup) -> Resources:
     Returns
     -------
     Resources
-        The time and memory; all NaN if the estimator cannot be pickled to run in another process.
+        The time and memory; all NaN if the estimator cannot be pickled to run in another process,
+        or only reads maps (`ExternalMaps`).
     """
+    if not getattr(estimator, "is_timed", True):
+        return Resources(np.nan, np.nan, np.nan)
     # Copy the sky without its prepared tables, whose memory would count towards the estimator.
     null = setup.replace(null=True, sky=setup.sky.replace())
     try:

@@ -9,21 +9,27 @@ from dataclasses import dataclass
 from lensmap import __version__
 from lensmap.simulate import draw_fields
 from lensmap.typing import PathLike, ProgressLike
-from lensmap.utils import ParameterError, ParameterTypeError, check_count, check_memory
+from lensmap.utils import (
+    ParameterError,
+    ParameterTypeError,
+    check_count,
+    check_memory,
+)
+from lensmap.validation._external_maps import check_external_maps
 from lensmap.validation._facts import (
     estimator_facts,
     quantity_of,
     require_convergence,
     setup_facts,
 )
-from lensmap.validation._field_maps import MapMaker, map_fields
-from lensmap.validation._parts import PARTS
+from lensmap.validation._field_maps import MapMaker, check_estimators, map_fields
+from lensmap.validation._parts import COMA_PARTS, PARTS
 from lensmap.validation._records import RecordFolder
 from lensmap.validation._resources import measure_resources
 from lensmap.validation._setup import ValidationSetup, series_seed
 from lensmap.validation.measures import ComaSky, map_coma, measure_field
 
-__all__ = ["ValidationPlan", "validate"]
+__all__ = ["ValidationPlan", "planned_parts", "validate"]
 
 _MIN_COMA = 4  # for the scatter between mocks
 
@@ -97,7 +103,8 @@ def validate(
         ``reconstruct(grid)`` like that of `lensmap.Estimator`. Estimators run in this process,
         while other processes draw the next fields. At least one makes maps of the convergence. Of
         maps of other quantities, such as aperture masses, only the detection of clusters and the
-        use of time and memory are measured.
+        use of time and memory are measured. `ExternalMaps` are maps of these fields that another
+        program made; all of them are checked first.
     setup : ValidationSetup
         The simulated fields and the survey.
     folder : path-like
@@ -135,6 +142,8 @@ def validate(
         other settings.
     MemoryError
         If the maps would not fit into memory.
+    FileNotFoundError
+        If one of the `ExternalMaps` lacks a map.
     RuntimeError
         If another run uses the folder.
 
@@ -147,6 +156,7 @@ def validate(
     more = {} if more is None else more
     if not isinstance(setup, ValidationSetup):
         raise ParameterTypeError("setup", "a ValidationSetup", type(setup).__name__)
+    check_estimators(estimators)
     _check_quantities(estimators, more)
     shared = [name for name in more if name in estimators]
     if shared:
@@ -161,6 +171,7 @@ def validate(
         "use a smaller shape",
     )
     settings = _settings(estimators, setup, plan, more, seed)
+    _check_external_maps({**estimators, **more}, setup, plan, settings)
     with RecordFolder(folder, settings, addable=("more",), take_over=take_over) as records:
         run = _Run(records, seed, workers, executor, progress)
         _measure_parts(run, estimators, setup, plan, more)
@@ -170,21 +181,52 @@ def validate(
 def _check_quantities(estimators, more):
     """Raise an error if no estimator makes maps of the convergence, or a slow one does not."""
     require_convergence(more, "more", "give it in {estimators}")
-    if estimators and all(quantity_of(one) != "kappa" for one in estimators.values()):
+    if all(quantity_of(one) != "kappa" for one in estimators.values()):
         require_convergence(estimators, "estimators", "add one of these, such as KaiserSquires")
+
+
+def planned_parts(
+    setup: ValidationSetup, plan: ValidationPlan
+) -> list[tuple[str, ValidationSetup, int]]:
+    """Return the parts of a validation whose fields are drawn from its set-up.
+
+    Parameters
+    ----------
+    setup : ValidationSetup
+        The simulated fields and the survey.
+    plan : ValidationPlan
+        The number of fields in each part.
+
+    Returns
+    -------
+    list of tuple
+        The name of each part, its set-up and the number of its fields.
+    """
+    parts = [("fields", setup, plan.n_fields)]
+    if plan.n_null:
+        parts.append(("null", setup.replace(null=True), plan.n_null))
+    if plan.n_masked and not setup.mask_fraction:
+        masked = setup.replace(mask_fraction=plan.mask_fraction)
+        parts.append(("masked", masked, min(plan.n_masked, plan.n_fields)))
+    return parts
+
+
+def _check_external_maps(estimators, setup, plan, settings):
+    """Check all maps of other programs before anything is measured."""
+    parts = {part: n for part, _, n in planned_parts(setup, plan)}
+    parts |= dict.fromkeys(COMA_PARTS, plan.n_coma)
+    names = ("setup", "seed", "mask_fraction") if "masked" in parts else ("setup", "seed")
+    check_external_maps(estimators, parts, {name: settings[name] for name in names})
 
 
 def _measure_parts(run, estimators, setup, plan, more):
     run.resources({**estimators, **more}, setup)
-    run.fields("fields", estimators, setup, plan.n_fields)
-    estimators = {
+    kappa_estimators = {
         name: one for name, one in estimators.items() if quantity_of(one) == "kappa"
     }
-    if plan.n_null:
-        run.fields("null", estimators, setup.replace(null=True), plan.n_null)
-    if plan.n_masked and not setup.mask_fraction:
-        masked = setup.replace(mask_fraction=plan.mask_fraction)
-        run.fields("masked", estimators, masked, min(plan.n_masked, plan.n_fields))
+    for part, part_setup, n in planned_parts(setup, plan):
+        run.fields(part, estimators if part == "fields" else kappa_estimators, part_setup, n)
+    estimators = kappa_estimators
     if plan.n_coma:
         run.coma(estimators, plan.n_coma)
     if more and plan.n_more:

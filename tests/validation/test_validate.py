@@ -264,7 +264,9 @@ def test_other_weights_of_an_estimator_are_refused(folder, monkeypatch):
         ({"setup": 3}, TypeError, "setup must be a ValidationSetup"),
         ({"more": {"ks": 1}}, ValueError, "no key that estimators has too: both have 'ks'"),
         ({"seed": 4}, ValueError, "a validation with other settings: seed was 3 and is now 4"),
-        ({"estimators": {}}, ValueError, "with other settings: estimators.ks was"),
+        ({"estimators": {}}, ValueError, "estimators must hold at least one estimator"),
+        ({"estimators": {"wiener": ESTIMATORS["wiener"]}}, ValueError,
+         "with other settings: estimators.ks was"),
     ],
 )
 def test_bad_arguments(folder, change, error, message):

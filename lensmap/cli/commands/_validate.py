@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lensmap.cli._estimator_options import record_networks
 from lensmap.cli._field_input import read_field_of
-from lensmap.cli._file_types import EstimatorText, InputFile, OutputFolder
+from lensmap.cli._file_types import EstimatorText, InputFile, NamedFolder, OutputFolder
 from lensmap.cli._messages import load_networks, say
 from lensmap.cli._options import add_take_over, angle, count
 from lensmap.cli._progress import show_progress
@@ -30,6 +30,8 @@ EXAMPLES = """examples:
   lensmap validate -o hsc --preset hsc_y3 --estimators wiener:tuned,lensmap,mine.py:MyEstimator
   lensmap validate -o smoothings --estimators "ks(smoothing=1arcmin),ks(smoothing=2arcmin)"
   lensmap validate -o massivenus --truth Maps25/*.fits --z-source 2.5 -n 100
+  lensmap validate --export-fields fields -n 20 --null 20 --masked 0 --coma 0
+  lensmap validate -o report -n 20 --null 20 --masked 0 --coma 0 --maps glimpse=fields/glimpse
 
 written: report.html (needs no other file), results.ecsv (all numbers), scores.ecsv (a row for each
 field and estimator), figures (PNG and PDF), and the measurements from which an interrupted run
@@ -63,14 +65,24 @@ def _preset(text):
 def add_arguments(parser):
     """Add the arguments and options of ``lensmap validate`` to its parser."""
     add = parser.add_argument
-    add("-o", "--output", type=OutputFolder, required=True, metavar="DIR",
-        help="the output folder, created if it does not exist")
+    written = parser.add_mutually_exclusive_group(required=True)
+    written.add_argument("-o", "--output", type=OutputFolder, metavar="DIR",
+                         help="the folder of the report, created if it does not exist")
+    written.add_argument(
+        "--export-fields", type=OutputFolder, metavar="DIR",
+        help="instead of a validation, write its fields to this folder, so that other programs can "
+        "make maps of them: the binned shear with noise, mask and WCS (FITS), the truth, and a "
+        "README.txt")
     add("-e", "--estimators", type=_names, default=_DEFAULT, metavar="NAMES",
         help="the estimators, separated by commas: ks150 (Kaiser-Squires with a smoothing of 150 "
         "arcsec); ks:tuned, wiener:tuned and me:tuned (parameters that are best on other simulated "
         "fields); ks, ksplus, wiener, me and cnn with parameters, such as ks(smoothing=2arcmin); "
         "networks h21like, cha2025 and lensmap; weights files of networks (.h5); your own "
         "estimator as file.py:Class, a Python file whose code is run (default: %(default)s)")
+    add("--maps", type=NamedFolder, action="append", default=[], metavar="NAME=DIR",
+        help="also score maps that another program made of the fields of --export-fields: the name "
+        "for the tables, and the folder of the maps; repeatable. The options of the fields must be "
+        "those of the export")
     from lensmap.validation import ValidationSetup
 
     presets = ", ".join(ValidationSetup.available_presets())
@@ -125,11 +137,13 @@ def add_arguments(parser):
 
 def run(arguments):
     """Run ``lensmap validate`` with parsed arguments, and return its `Result`."""
-    folder, progress = Path(arguments.output), show_progress(arguments)
+    progress = show_progress(arguments)
     check_count(arguments.seed, "seed")
+    if arguments.export_fields is not None:
+        return _export(arguments, progress)
+    folder = Path(arguments.output)
     from lensmap.estimators import CNNReconstructor, estimator_class
     from lensmap.validation import (
-        ValidationPlan,
         ValidationResults,
         long_estimators,
         named_estimators,
@@ -137,14 +151,11 @@ def run(arguments):
         write_report,
     )
 
+    external = _external_maps(arguments)
     classes = [estimator_class(name) for name in arguments.estimators]
     if any(issubclass(cls, CNNReconstructor) for cls in classes):
         load_networks()
-    plan = ValidationPlan(
-        n_fields=arguments.n_fields,
-        n_null=arguments.n_fields if arguments.n_null is None else arguments.n_null,
-        n_masked=arguments.n_masked, n_coma=arguments.n_coma, n_more=arguments.n_more or 0,
-    )
+    plan = _plan(arguments)
     setup, tuning = _setups(arguments)
     estimators = named_estimators(
         arguments.estimators, tuning, n_tuning=arguments.n_tuning, seed=arguments.seed,
@@ -153,7 +164,8 @@ def run(arguments):
     record_networks(estimators.values())
     try:
         validate(
-            estimators, setup, folder, plan, seed=arguments.seed, workers=arguments.workers,
+            {**estimators, **external}, setup, folder, plan, seed=arguments.seed,
+            workers=arguments.workers,
             more=long_estimators(estimators) if arguments.n_more else None, progress=progress,
             take_over=arguments.take_over,
         )
@@ -166,6 +178,57 @@ def run(arguments):
     )
     text = f"{_describe(results)}\nwritten: {path}, results.ecsv, scores.ecsv, figures"
     return Result(text, _numbers(results, folder), folder=folder)
+
+
+def _plan(arguments):
+    """Return the number of fields in each part of the validation."""
+    from lensmap.validation import ValidationPlan
+
+    return ValidationPlan(
+        n_fields=arguments.n_fields,
+        n_null=arguments.n_fields if arguments.n_null is None else arguments.n_null,
+        n_masked=arguments.n_masked, n_coma=arguments.n_coma, n_more=arguments.n_more or 0,
+    )
+
+
+def _export(arguments, progress):
+    """Write the fields of the validation to files, and return the `Result`."""
+    from lensmap.validation import export_fields
+
+    if arguments.maps:
+        raise ParameterError("maps", "left out with {export_fields}")
+    folder, plan = Path(arguments.export_fields), _plan(arguments)
+    setup, _ = _setups(arguments)
+    try:
+        export_fields(setup, folder, plan, seed=arguments.seed, workers=arguments.workers,
+                      progress=progress, take_over=arguments.take_over)
+    except (KeyboardInterrupt, SystemExit):
+        say(f"interrupted: the fields are in {str(folder)!r}; the same command resumes")
+        raise
+    return Result(
+        f"written: the fields in {str(folder)!r}; README.txt describes the files and the maps",
+        {"folder": str(folder), "n_fields": plan.n_fields, "scores": []}, folder=folder,
+    )
+
+
+def _external_maps(arguments):
+    """Return the maps of ``--maps``, keyed by name."""
+    from lensmap.validation import ExternalMaps, estimator_label
+
+    labels = {estimator_label(name) for name in arguments.estimators}
+    maps = {}
+    for text in arguments.maps:
+        name, equals, folder = text.partition("=")
+        if not (name.strip() and equals and folder):
+            raise ParameterError("maps", "NAME=DIR", repr(str(text)))
+        name = name.strip()
+        if name in maps or name in labels:
+            raise ParameterError(
+                "maps", "names that differ from each other and from those of {estimators}",
+                f"{name!r} twice", "use another name before the equals sign", verb="have",
+            )
+        maps[name] = ExternalMaps(folder)
+    return maps
 
 
 def _setups(arguments):

@@ -6,6 +6,7 @@ import shutil
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from astropy.table import Table
 from cli_records import validated
 from one_process import resources_in_this_process  # noqa: F401  a fixture
@@ -163,3 +164,73 @@ def test_the_mock_of_coma(tmp_path, monkeypatch):
     arms = table[(table["table"] == "coma_arms") & (table["quantity"] == "found")]
     assert len(arms) == 6 and np.all((arms["value"] >= 0) & (arms["value"] <= 1))
     assert "Mocks of Coma" in (tmp_path / "out" / "report.html").read_text()
+
+
+FIELDS = ["-n", "2", "--null", "1", *SMALL, "--resolution", "none"]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """Exported fields, and the maps of them by another program: half of the true kappa."""
+    folder = tmp_path_factory.mktemp("exported")
+    assert main(["validate", "--export-fields", str(folder), *FIELDS,
+                 "--json", str(folder / "e.json")]) == 0
+    assert validated(folder / "e.json")["n_fields"] == 2
+    (folder / "half").mkdir()
+    for path in sorted((folder / "shear").iterdir()):
+        name = path.name.replace("-shear.fits", "")
+        kappa = fits.getdata(folder / "truth" / f"{name}-truth.fits")
+        fits.writeto(folder / "half" / f"{name}.fits", 0.5 * kappa, fits.getheader(path, "G1"))
+    return folder
+
+
+@pytest.mark.usefixtures("resources_in_this_process")
+def test_maps_of_another_program_have_a_row(exported, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("lensmap.validation.write_report", lambda *args, **kwargs: "report.html")
+    words = ["validate", "-o", "out", *FIELDS, "-e", "ks150", "--json", "r.json",
+             "--maps", f"other code={exported / 'half'}"]
+    assert main(words) == 0
+    rows = {row["estimator"]: row for row in validated("r.json")["scores"]}
+    assert list(rows) == ["ks150", "other code"]
+    assert rows["other code"]["pearson_r"] == pytest.approx(1)
+    assert rows["other code"]["slope"] == pytest.approx(2)
+    assert main([*words, "--seed", "5"]) == 1
+    assert "fields of other settings: --seed was 0 and is now 5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--maps", "half"], 1, "--maps must be NAME=DIR, not 'half'"),
+        (["--maps", "ks150=half"], 1, "those of --estimators, not 'ks150' twice"),
+        (["--maps", "a=half", "--maps", "a=half"], 1, "'a' twice"),
+        (["--maps", "a=none"], 1, "there is no folder 'none' with maps"),
+        (["--maps", "truth=half"], 1, "no key 'truth'"),
+        (["--maps", "a=half", "-n", "3"], 1, "exported fields without 'fields-0002'"),
+        (["--maps", "a=half", "--density", "10"], 1, "fields of other settings: "),
+        (["--export-fields", "half"], 2, "not allowed with argument"),
+    ],
+)
+def test_errors_about_maps(words, code, message, exported, monkeypatch, capsys):
+    monkeypatch.chdir(exported)
+    command = ["validate", "-o", "out", *FIELDS, "-e", "ks150", *words]
+    try:
+        assert main(command) == code
+    except SystemExit as ended:
+        assert ended.code == code
+    assert message in capsys.readouterr().err
+    assert not (exported / "out").exists()
+
+
+def test_an_export_has_no_maps_and_a_validation_a_folder(exported, monkeypatch, capsys):
+    monkeypatch.chdir(exported)
+    assert main(["validate", "--export-fields", "again", "--maps", "a=half"]) == 1
+    assert "--maps must be left out with --export-fields" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["validate", "-n", "2"])
+    assert "one of the arguments -o/--output --export-fields is req" in capsys.readouterr().err
+    (exported / "options.toml").write_text('output = "out"\n')
+    assert parse_words(["validate", "--config", "options.toml"]).output == "out"
+    words = ["validate", "--config", "options.toml", "--export-fields", "again"]
+    assert parse_words(words).output is None
