@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 
-def add_catalog_arguments(parser, *, each_lens=False):
+def add_catalog_arguments(parser, *, each_lens=False, as_option=False):
     """Add the argument and the options for the shear catalog.
 
     Parameters
@@ -43,8 +43,10 @@ def add_catalog_arguments(parser, *, each_lens=False):
         The parser of the command.
     each_lens : bool
         Whether ``--behind lens`` selects the galaxies behind each lens of the command.
+    as_option : bool
+        Whether the catalog is the option ``--catalog`` instead of a required argument.
     """
-    parser.add_argument("catalog", type=InputCatalog, metavar="CAT",
+    parser.add_argument("--catalog" if as_option else "catalog", type=InputCatalog, metavar="CAT",
                         help="the shear catalog: a table in FITS, ECSV, CSV, Parquet, HDF5 or "
                              "VOTable, or a HATS folder")
     group = parser.add_argument_group("catalog options")
@@ -281,7 +283,7 @@ def numbers_of_declaration(catalog):
     }
 
 
-def add_map_argument(parser, *, survey=False):
+def add_map_argument(parser, *, survey=False, optional=False):
     """Add the argument for the file of a map.
 
     Parameters
@@ -290,12 +292,15 @@ def add_map_argument(parser, *, survey=False):
         The parser of the command.
     survey : bool
         Whether the folder of a survey map is allowed, too.
+    optional : bool
+        Whether the argument may be left out.
     """
     help_text = "the FITS file of a map that 'lensmap reconstruct' wrote"
     if survey:
         help_text += ", or the folder of a survey map"
     parser.add_argument(
-        "map", type=InputMap if survey else InputFile, metavar="MAP", help=help_text
+        "map", type=InputMap if survey else InputFile, metavar="MAP", help=help_text,
+        nargs="?" if optional else None,
     )
 
 

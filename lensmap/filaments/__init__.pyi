@@ -4,6 +4,7 @@ from ._look_elsewhere import false_probability, random_scans
 from ._matched_filter import matched_filter
 from ._ridges import azimuthal_excess, ridge_strength
 from ._scan import ArmScan
+from ._shear_peaks import shear_peak_statistic
 
 # For other packages of lensmap; not public.
 from ._persistence import persistence_pairs as persistence_pairs
@@ -18,4 +19,5 @@ __all__ = [
     "matched_filter",
     "random_scans",
     "ridge_strength",
+    "shear_peak_statistic",
 ]

@@ -51,6 +51,9 @@ _TOLERANCE, _MAX_ITERATIONS = 1e-3, 500
 # The number of Gaussian skies for the false probability.
 _N_SKIES = 20000
 
+# The false probabilities whose significance is in the table.
+_FALSE_PROBABILITIES = (0.05, 0.01)
+
 # Directions whose amplitudes are correlated more than this belong to the same peak.
 _SAME_PEAK = 0.3
 
@@ -300,6 +303,9 @@ def _table(amplitudes, residual, fit, angles, covered, threshold, rng):
         "false_probability": (n_above + 1) / (_N_SKIES + 1), "covered": covered,
         "is_peak": is_peak,
     })
+    table.meta["snr_of_false_probability"] = {
+        str(p): float(np.quantile(skies, 1 - p)) for p in _FALSE_PROBABILITIES
+    }
     return set_formats(table, _FORMATS)
 
 

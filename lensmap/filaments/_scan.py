@@ -62,6 +62,9 @@ class ArmScan:
           galaxies;
         - ``is_peak``: whether the direction is above the threshold, and no direction with a
           correlated amplitude has a higher ``snr``.
+
+        ``meta["snr_of_false_probability"]`` has the significance at which the false probability is
+        0.05 and 0.01, by these numbers as texts.
     position : `~astropy.coordinates.SkyCoord`
         The center of the scan, ICRS.
     radii : `~astropy.units.Quantity`

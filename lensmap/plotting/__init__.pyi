@@ -1,4 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
+from ._arm_scan import plot_arm_directions, plot_arm_scan
 from ._injection import recovery_figure
 from ._maps import plot_map, save_map
 from ._overlays import plot_filaments, plot_peaks
@@ -15,6 +16,7 @@ from ._statistics import (
 from ._training import plot_learning_curve
 
 # For other packages of lensmap; not public.
+from ._arm_scan import arm_scan_figure as arm_scan_figure
 from ._axes import logarithmic as logarithmic
 from ._files import save_figure as save_figure, write_picture as write_picture
 from ._injection import (
@@ -25,6 +27,8 @@ from ._injection import (
 from ._maps import check_picture as check_picture, thumbnail as thumbnail
 
 __all__ = [
+    "plot_arm_directions",
+    "plot_arm_scan",
     "plot_azimuthal_profile",
     "plot_completeness",
     "plot_correlation",

@@ -247,6 +247,41 @@ def test_filaments(run, tmp_path):
     assert code == 0 and int(out.split()[0]) > len(table)
 
 
+SCAN = ["filaments", "--catalog", "+shear.fits", "--scan", "--around",
+        f"{TRUTH['TRUTHRA1']},{TRUTH['TRUTHDE1']}", "--radii", "2arcmin", "8arcmin",
+        "--core-width", "0.8arcmin", "--z-source", 1, "--directions", 12, "--no-check"]
+
+
+def test_filament_scan(run, tmp_path):
+    """The other cluster lies in the direction of the highest significance."""
+    code, out, _ = run(*SCAN, "--z-lens", 0.3, "--threshold", 0.2, "-o", "=s.ecsv",
+                       "--regions", "=s.reg", "--plot", "=s.png", "--json", "=s.json")
+    assert code == 0 and "5% of skies without filaments exceed" in out and "M200c = (" in out
+    table = QTable.read(tmp_path / "s.ecsv")
+    first, second = (SkyCoord(TRUTH[f"TRUTHRA{i}"], TRUTH[f"TRUTHDE{i}"], unit="deg")
+                     for i in (1, 2))
+    direction = first.position_angle(second).deg
+    best = table["angle"][np.argmax(table["snr"])].to_value(u.deg)
+    assert abs((best - direction + 180) % 360 - 180) <= 30
+    record = validated(tmp_path / "s.json")
+    assert record["n_peaks"] == np.count_nonzero(table["is_peak"]) >= 1
+    assert [one["snr"] for one in record["directions"]] == pytest.approx(list(table["snr"]))
+    assert record["cluster"]["m200c_msun"] == pytest.approx(1e15, rel=0.6)
+    lines = (tmp_path / "s.reg").read_text().splitlines()
+    assert sum("segment(" in line for line in lines) == record["n_peaks"]
+    assert (tmp_path / "s.png").stat().st_size > 10_000
+
+
+def test_filament_scan_of_a_round_or_no_cluster_and_with_random_skies(run, tmp_path):
+    code, _, err = run(*SCAN, "--no-cluster", "--skies", 9, "-o", "=s.ecsv")
+    assert code == 0, err
+    table = QTable.read(tmp_path / "s.ecsv")
+    assert np.all(np.isin(np.round(np.asarray(table["false_probability"]) * 10, 6),
+                          np.arange(1, 11)))
+    assert run(*SCAN, "--z-lens", 0.3, "--round", "--json", "=r.json")[0] == 0
+    assert validated(tmp_path / "r.json")["cluster"]["ellipticity"] == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -265,6 +300,10 @@ def test_filaments(run, tmp_path):
          "--z-lens must be lower than --z-source, not 1.3: --z-source is 1.0"),
         (["filaments", "+kappa.fits", "--regions", "=p.txt"], "--regions must end in .reg"),
         (["filaments", "+kappa.fits", "--threshold", "-1"], "threshold must be positive"),
+        (SCAN, "--z-lens must be the redshift of the cluster, not None: give it, or fit no "
+         "cluster (--no-cluster)"),
+        ([*SCAN, "--z-lens", 0.3, "--around", "120,50"], "--around must lie within"),
+        ([*SCAN, "--z-lens", 0.3, "--power", "emulator"], "--power must be one of"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "1", "2"], "angles or two"),
         (["profile", "+shear.fits", "--at", "1,1", "--radii", "2deg", "1deg"],
          "--radii must be the inner radius and then"),
@@ -298,6 +337,11 @@ def test_one_clear_line_for_bad_input(words, message, run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        (["filaments"], "the command needs a map, or --scan"),
+        (["filaments", "--scan", "--around", "1,1"], "--scan needs --catalog"),
+        (["filaments", "--scan", "--catalog", "+shear.fits"], "--scan needs --around"),
+        (["filaments", "+kappa.fits", "--z-lens", 0.3], "--z-lens needs --scan"),
+        ([*SCAN, "--smoothing", "1arcmin"], "--smoothing has no effect with --scan"),
         (["peaks", "+kappa.fits", "--mass-within", "1Mpc"], "--mass-within needs --z-lens"),
         (["peaks", "+kappa.fits", "--ring", "1deg", "2deg"], "--ring needs --mass-within"),
         (["peaks", "+kappa.fits", "--mass-randoms", 9], "--mass-randoms needs --mass-within"),

@@ -1,24 +1,42 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-"""``lensmap filaments``: find the filaments of a map; write them as a table and as regions."""
+"""``lensmap filaments``: find the filaments of a map or, with --scan, those about a position."""
 
+from lensmap.cli._convention_check import add_check_argument
 from lensmap.cli._file_types import OutputPicture, OutputSegments, OutputTable
 from lensmap.cli._files import open_outputs
 from lensmap.cli._inputs import add_map_argument, read_map
+from lensmap.cli._mask_options import read_mask
 from lensmap.cli._options import angle
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
+from lensmap.cli.commands._filament_scan import (
+    SCAN_PARAMETERS,
+    add_scan_arguments,
+    check_scan_arguments,
+    describe_scan,
+    numbers_of_scan,
+    scan_catalog,
+    scan_segments,
+)
 from lensmap.utils import write_table
 
 NAME = "filaments"
-SUMMARY = "find the filaments of a mass map"
+SUMMARY = "find the filaments of a mass map, or about a position of a shear catalog"
 DESCRIPTION = """Find the filaments of a mass map: its persistent ridges, as in DisPerSE. The
 output is a table with the length, persistence and excess convergence of each filament,
-and optionally the paths of the filaments as regions for DS9."""
+and optionally the paths of the filaments as regions for DS9. With --scan, search for
+straight filaments in all directions about a cluster, in the shear itself: the output is a
+table of the significance of each direction."""
 EXAMPLES = """examples:
   lensmap filaments kappa.fits --smoothing 1arcmin --min-length 10arcmin
   lensmap filaments kappa.fits -o filaments.ecsv --threshold 2 --regions filaments.reg
   lensmap filaments kappa.fits --threshold 0.02 --by kappa --plot filaments.png
-  lensmap filaments kappa.fits --border open --connectivity triangles   (as DisPerSE)"""
+  lensmap filaments kappa.fits --border open --connectivity triangles   (as DisPerSE)
+  lensmap filaments --catalog shear.fits --around 194.9,27.96 --scan --z-lens 0.0231 \\
+      --z-source 1 --radii 25arcmin 95arcmin -o directions.ecsv --plot scan.png"""
+
+# The words for parameters of the functions that have no option of the same name.
+PARAMETERS = SCAN_PARAMETERS
 
 _FORMATS = {"persistence kappa_mean kappa_saddle excess": ".4f", "persistence_sigma length": ".1f"}
 _NUMBERS = {"id": "id", "persistence": "persistence", "persistence_sigma": "persistence_sigma",
@@ -28,14 +46,16 @@ _NUMBERS = {"id": "id", "persistence": "persistence", "persistence_sigma": "pers
 
 def add_arguments(parser):
     """Add the arguments and options of ``lensmap filaments`` to its parser."""
-    add_map_argument(parser)
+    add_map_argument(parser, optional=True)
     parser.add_argument("-o", "--output", type=OutputTable, metavar="TABLE",
-                        help="write the table of filaments to this file, such as filaments.ecsv")
+                        help="write the table of filaments, or of directions with --scan, to this "
+                             "file, such as filaments.ecsv")
     group = parser.add_argument_group("filament options")
     group.add_argument("--threshold", type=float, default=3.0, metavar="X",
                        help="the smallest persistence of a filament, in the unit of --by (default "
                             "3); the persistence is the difference in kappa between the saddle "
-                            "point of a ridge and the extremum that is paired with the saddle")
+                            "point of a ridge and the extremum that is paired with the saddle; "
+                            "with --scan, the smallest significance of a direction")
     group.add_argument(
         "--by", choices=("scatter", "uncertainty", "kappa"), default="scatter",
         help="the unit of --threshold: scatter is the standard deviation of the map (default), "
@@ -60,47 +80,88 @@ def add_arguments(parser):
         help="pixels: pixels are connected by sides and corners (default); triangles: as in "
         "DisPerSE, so that persistences are equal to those of DisPerSE",
     )
+    add_scan_arguments(parser)
     group = parser.add_argument_group("more outputs")
     group.add_argument("--regions", type=OutputSegments, metavar="FILE",
                        help="also write the paths of the filaments as DS9 regions (.reg)")
     group.add_argument("--plot", type=OutputPicture, metavar="FILE",
-                       help="also draw the map with its filaments to this picture file")
+                       help="also draw the map with its filaments to this picture file; with "
+                            "--scan, the significance against the direction, and MAP or else a map "
+                            "of the catalog with the directions")
+    add_check_argument(group)
 
 
 def run(arguments):
     """Run ``lensmap filaments`` with parsed arguments, and return its `Result`."""
+    check_scan_arguments(arguments)
+    with open_outputs(arguments) as temporary:
+        if arguments.scan:
+            table, regions, draw, numbers, text = _scan(arguments)
+        else:
+            table, regions, draw, numbers, text = _find(arguments)
+        if arguments.output is not None:
+            write_table(table, temporary[arguments.output])
+        if arguments.regions is not None:
+            _write_regions(regions, temporary[arguments.regions])
+        if arguments.plot is not None:
+            from lensmap.plotting import write_picture
+
+            write_picture(draw(), temporary[arguments.plot])
+        return Result(text, numbers, tuple(temporary))
+
+
+def _find(arguments):
+    """Find the filaments of a map: table, paths, function of the figure, numbers and text."""
     from lensmap.filaments import find_filaments
 
-    with open_outputs(arguments) as temporary:
-        kappa = read_map(arguments.map)
-        filaments = find_filaments(
-            kappa, arguments.threshold, by=arguments.by, smoothing=arguments.smoothing,
-            min_length=arguments.min_length, width=arguments.width, border=arguments.border,
-            connectivity=arguments.connectivity,
-        )
-        if arguments.output is not None:
-            write_table(filaments.table, temporary[arguments.output])
-        if arguments.regions is not None:
-            _write_regions(filaments, temporary[arguments.regions])
-        if arguments.plot is not None:
-            from lensmap.plotting import plot_filaments, write_picture
+    kappa = read_map(arguments.map)
+    filaments = find_filaments(
+        kappa, arguments.threshold, by=arguments.by, smoothing=arguments.smoothing,
+        min_length=arguments.min_length, width=arguments.width, border=arguments.border,
+        connectivity=arguments.connectivity,
+    )
 
-            write_picture(plot_filaments(kappa, filaments).figure, temporary[arguments.plot])
-        numbers = {
-            "n_filaments": len(filaments),
-            "threshold": filaments.threshold,
-            "threshold_kappa": filaments.threshold * filaments.sigma,
-            "filaments": numbers_of_table(filaments.table, _NUMBERS),
-        }
-        return Result(_describe(filaments), numbers, tuple(temporary))
+    def draw():
+        from lensmap.plotting import plot_filaments
+
+        return plot_filaments(kappa, filaments).figure
+
+    numbers = {
+        "n_filaments": len(filaments),
+        "threshold": filaments.threshold,
+        "threshold_kappa": filaments.threshold * filaments.sigma,
+        "filaments": numbers_of_table(filaments.table, _NUMBERS),
+    }
+    regions = list(zip(filaments.table["id"], filaments.paths, strict=True))
+    return filaments.table, regions, draw, numbers, _describe(filaments)
 
 
-def _write_regions(filaments, path):
-    """Write the lines of filaments as DS9 segments, which the regions package cannot write."""
+def _scan(arguments):
+    """Scan the directions about a position, with results as those of `_find`."""
+    kappa = None if arguments.map is None else read_map(arguments.map)
+    scan, catalog, checked = scan_catalog(arguments)
+
+    def draw():
+        from lensmap import KaiserSquires
+        from lensmap.plotting import arm_scan_figure
+
+        shown = kappa
+        if shown is None:
+            estimator = KaiserSquires(smoothing=scan.core_width / 2)
+            shown = estimator.reconstruct(catalog, scan.wcs, read_mask(arguments))
+        return arm_scan_figure(scan, shown)
+
+    numbers = numbers_of_scan(scan, catalog, arguments.threshold) | checked
+    text = describe_scan(scan, arguments.threshold)
+    return scan.table, scan_segments(scan), draw, numbers, text
+
+
+def _write_regions(regions, path):
+    """Write numbered lines as DS9 segments, which the regions package cannot write."""
     lines = ["# Region file format: DS9", "icrs"]
-    for row, one in zip(filaments.table, filaments.paths, strict=True):
+    for number, one in regions:
         corners = ",".join(f"{p.ra.deg:.6f},{p.dec.deg:.6f}" for p in one)
-        lines.append(f"# segment({corners}) text={{{row['id']}}}")
+        lines.append(f"# segment({corners}) text={{{number}}}")
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
