@@ -259,5 +259,5 @@ class KaiserSquiresPlus(Estimator):
             The E-mode and, with ``free_b_mode``, the B-mode. Otherwise, the B-mode has less noise
             than the E-mode, because it is not continued into pixels without data.
         """
-        inversion = self.invert(grid, state)
-        return [inversion.kappa, inversion.kappa_b] if self.free_b_mode else [inversion.kappa]
+        kappa, kappa_b = self.invert(grid, state)[:2]
+        return [kappa, kappa_b] if self.free_b_mode and kappa_b is not None else [kappa]

@@ -13,6 +13,7 @@ from lensmap.cli._result import numbers_of_table
 from lensmap.cli._tables import format_table
 
 __all__ = [
+    "MAP_OPTIONS",
     "SCAN_PARAMETERS",
     "add_scan_arguments",
     "check_scan_arguments",
@@ -21,6 +22,9 @@ __all__ = [
     "scan_catalog",
     "scan_segments",
 ]
+
+# The options of the filaments of a map, which have no effect on a scan.
+MAP_OPTIONS = ("by", "smoothing", "min_length", "width", "border", "connectivity")
 
 _FORMATS = {"angle": ".1f", "kappa0 kappa0_err": ".4f", "snr snr_cross": ".1f",
             "false_probability": ".2g"}
@@ -106,7 +110,7 @@ def check_scan_arguments(arguments):
         for name in ("catalog", "around"):
             if getattr(arguments, name) is None:
                 raise CombinationError("scan", f"--scan needs {names[name]}")
-        for name in ("smoothing", "min_length"):
+        for name in MAP_OPTIONS:
             if getattr(arguments, name) is not None:
                 raise CombinationError(name, f"{names[name]} has no effect with --scan: leave it "
                                        "out")

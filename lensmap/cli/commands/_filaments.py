@@ -10,6 +10,7 @@ from lensmap.cli._options import angle
 from lensmap.cli._result import Result, numbers_of_table
 from lensmap.cli._tables import format_table
 from lensmap.cli.commands._filament_scan import (
+    MAP_OPTIONS,
     SCAN_PARAMETERS,
     add_scan_arguments,
     check_scan_arguments,
@@ -57,7 +58,7 @@ def add_arguments(parser):
                             "point of a ridge and the extremum that is paired with the saddle; "
                             "with --scan, the smallest significance of a direction")
     group.add_argument(
-        "--by", choices=("scatter", "uncertainty", "kappa"), default="scatter",
+        "--by", choices=("scatter", "uncertainty", "kappa"),
         help="the unit of --threshold: scatter is the standard deviation of the map (default), "
         "uncertainty is the median uncertainty of the map, kappa is kappa itself",
     )
@@ -66,17 +67,17 @@ def add_arguments(parser):
                             "(default: no smoothing)")
     group.add_argument("--min-length", type=angle, metavar="ANGLE",
                        help="the smallest length of a filament on the sky (default: no limit)")
-    group.add_argument("--width", type=angle, default="1arcmin", metavar="ANGLE",
+    group.add_argument("--width", type=angle, metavar="ANGLE",
                        help="the half-width of the strip along a filament in which the excess "
                             "convergence is measured (default 1arcmin)")
     group.add_argument(
-        "--border", choices=("closed", "open"), default="closed",
+        "--border", choices=("closed", "open"),
         help="closed: filaments lie between maxima inside the map (default); open: also ridges "
         "that cross the border of the map or of masked pixels. They correspond to the options "
         "torus and natural of DisPerSE",
     )
     group.add_argument(
-        "--connectivity", choices=("pixels", "triangles"), default="pixels",
+        "--connectivity", choices=("pixels", "triangles"),
         help="pixels: pixels are connected by sides and corners (default); triangles: as in "
         "DisPerSE, so that persistences are equal to those of DisPerSE",
     )
@@ -115,11 +116,9 @@ def _find(arguments):
     from lensmap.filaments import find_filaments
 
     kappa = read_map(arguments.map)
-    filaments = find_filaments(
-        kappa, arguments.threshold, by=arguments.by, smoothing=arguments.smoothing,
-        min_length=arguments.min_length, width=arguments.width, border=arguments.border,
-        connectivity=arguments.connectivity,
-    )
+    given = {name: getattr(arguments, name) for name in MAP_OPTIONS
+             if getattr(arguments, name) is not None}
+    filaments = find_filaments(kappa, arguments.threshold, **given)
 
     def draw():
         from lensmap.plotting import plot_filaments
