@@ -18,7 +18,11 @@ from ._named_estimators import (
     named_estimators as named_estimators,
 )
 from ._setup import series_seed as series_seed
-from .report import plus_minus as plus_minus, rounded as rounded
+from .report import (
+    describe_quantities as describe_quantities,
+    plus_minus as plus_minus,
+    rounded as rounded,
+)
 
 __all__ = [
     "ExternalMaps",

@@ -26,6 +26,7 @@ from lensmap.validation import (
     write_report,
 )
 from lensmap.validation.measures import MEASURES, Measure, table_of_each
+from lensmap.validation.report import describe_quantities
 
 pytestmark = pytest.mark.usefixtures("resources_in_this_process")
 
@@ -209,6 +210,9 @@ def test_of_other_quantities_only_detections_count(with_aperture_masses):
     assert (detection["n"][rows] > 0).all() and (purity["n"] > 0).all()
     assert results.settings["estimators"]["apmass"]["quantity"] == "aperture mass"
     assert "quantity" not in results.settings["estimators"]["ks"]
+    text = describe_quantities(results.settings["estimators"])
+    assert text.startswith("The maps of apmass are of aperture mass, ") and "ks" not in text
+    assert describe_quantities({"ks": results.settings["estimators"]["ks"]}) == ""
 
 
 @pytest.mark.slow
@@ -216,7 +220,7 @@ def test_the_report_has_detections_of_other_quantities(with_aperture_masses, tmp
     results = ValidationResults(with_aperture_masses)
     page = write_report(results, tmp_path).read_text(encoding="utf-8")
     clusters = page[page.index("Clusters</h2>"):page.index("Time and memory</h2>")]
-    assert "apmass" in clusters
+    assert "apmass" in clusters and "The maps of apmass are of aperture mass" in page
     scores = page[page.index("Distance from the truth</h2>"):page.index("Clusters</h2>")]
     assert "apmass" not in scores
 

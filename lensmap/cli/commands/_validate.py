@@ -299,7 +299,7 @@ def _describe(results):
     """Return the mean scores over all fields as text for people."""
     from astropy.table import Table
 
-    from lensmap.validation import plus_minus
+    from lensmap.validation import describe_quantities, plus_minus
 
     rows = results.tables["summary"]
     columns = Table({"estimator": rows["estimator"]})
@@ -310,4 +310,6 @@ def _describe(results):
         columns[heading] = [
             plus_minus(row[name], row[f"{name}_err"], decimals, "+-") for row in rows
         ]
-    return f"{results.n_fields['fields']} fields\n\n{format_table(columns, {})}\n"
+    text = f"{results.n_fields['fields']} fields\n\n{format_table(columns, {})}\n"
+    quantities = describe_quantities(results.settings["estimators"])
+    return f"{text}\n{quantities}\n" if quantities else text

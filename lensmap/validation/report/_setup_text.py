@@ -4,7 +4,7 @@
 from collections.abc import Mapping
 from math import prod
 
-__all__ = ["describe_setup"]
+__all__ = ["describe_quantities", "describe_setup"]
 
 _RESOLUTIONS = {"massivenus": "with the resolution of the MassiveNuS simulations"}
 
@@ -27,6 +27,30 @@ def describe_setup(setup: Mapping) -> list[str]:
         paragraphs.append(f"{_percent(setup['mask_fraction'])} of each field is masked by holes "
                           "and a ragged edge.")
     return paragraphs
+
+
+def describe_quantities(estimators: Mapping[str, Mapping]) -> str:
+    """State which estimators make maps of another quantity than the convergence.
+
+    Parameters
+    ----------
+    estimators : dict
+        The facts of the estimators, as returned by `estimator_facts`, keyed by name.
+
+    Returns
+    -------
+    str
+        A sentence for each quantity; empty if all maps are of the convergence.
+    """
+    names: dict[str, list[str]] = {}
+    for name, facts in estimators.items():
+        if "quantity" in facts:
+            names.setdefault(facts["quantity"], []).append(name)
+    return " ".join(
+        f"The maps of {' and '.join(some)} are of {quantity}, which is not compared with the true "
+        "convergence: only detections of clusters, time and memory are measured."
+        for quantity, some in names.items()
+    )
 
 
 def _percent(fraction):

@@ -10,7 +10,7 @@ from lensmap.validation._parts import PARTS
 from lensmap.validation.measures import MEASURES
 from lensmap.validation.report._page import ReportPage
 from lensmap.validation.report._results import ValidationResults
-from lensmap.validation.report._setup_text import describe_setup
+from lensmap.validation.report._setup_text import describe_quantities, describe_setup
 from lensmap.validation.report._styles import styles_of
 from lensmap.validation.report._table import result_table
 
@@ -108,6 +108,9 @@ def _describe(page, results, command):
     estimators = {**settings["estimators"], **settings["more"]}
     page.table(("estimator", "parameters"),
                [(name, facts["repr"]) for name, facts in estimators.items()], words=True)
+    quantities = describe_quantities(estimators)
+    if quantities:
+        page.text(quantities)
     minutes = {part: seconds / 60 for part, seconds in results.records.notes("seconds").items()}
     if minutes:
         listed = ", ".join(f"{PARTS[part].many} {value:.1f}" for part, value in minutes.items())
