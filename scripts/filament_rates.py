@@ -8,13 +8,14 @@ test of a direction scores each arm in both fields::
     python scripts/filament_rates.py measure scores.npz --mocks 50 --processes 2
     python scripts/filament_rates.py report scores.npz --table rates.txt --figure rates.png
 
-The tests, each with its highest score within 15 deg of the arm:
+The tests, each at the direction of the arm, as if it were known from elsewhere, and with its highest
+score within 15 deg of it:
 
 * ``matched filter``: the significance of `lensmap.filaments.matched_filter`, 25 to 95 arcmin;
 * ``shear peaks``: the number of peaks of `lensmap.filaments.shear_peak_statistic`;
 * ``azimuthal excess``: the excess of the Wiener-filtered map, 28 to 90 arcmin, as
   `lensmap.validation` measures it;
-* ``persistence``: the fraction of the length of the arm with a path of
+* ``persistence``: the fraction of the length of a direction with a path of
   `lensmap.filaments.find_filaments` (threshold 2) within 8 arcmin, on the same map.
 
 Scores of shear peaks and of the azimuthal excess are in units of their scatter in the other fields
@@ -36,9 +37,10 @@ from lensmap.validation import series_seed
 
 RADII, RING = [25, 95] * u.arcmin, [28, 90] * u.arcmin
 N_DIRECTIONS, WIDTH = 72, 4.0
-MAX_ANGLE, MAX_DISTANCE = 15.0, 8.0
+MAX_ANGLES, MAX_DISTANCE = (0.0, 15.0), 8.0
 Z_LENS, Z_SOURCE = 0.0231, 1.0
 TESTS = ("matched filter", "shear peaks", "azimuthal excess", "persistence")
+TITLES = ("at the direction of the arm", "the highest within 15 deg of the arm")
 
 _models = None
 
@@ -138,8 +140,11 @@ def arm_angles():
                      for arm in ClusterField.preset("coma").filaments])
 
 
-def scores_at_arms(records):
-    """Return the score of each test at each arm, ``(n_mocks, 2, n_arms)``, by name."""
+def scores_at_arms(records, max_angle):
+    """Return the score of each test at each arm, ``(n_mocks, 2, n_arms)``, by name.
+
+    The score is the highest one within ``max_angle`` (degrees) of the arm.
+    """
     by_direction = {
         "matched filter": records["snr"], "shear peaks": standardized(records["peaks"]),
         "azimuthal excess": standardized(records["excess"]), "persistence": records["shares"],
@@ -150,9 +155,7 @@ def scores_at_arms(records):
         at_arms = []
         for angle in arm_angles():
             offset = np.abs((directions - angle + 180) % 360 - 180)
-            # The share of the arm itself, as its score is a fraction of one line.
-            reach = 0.0 if name == "persistence" else MAX_ANGLE
-            at_arms.append(values[..., offset <= reach].max(axis=-1))
+            at_arms.append(values[..., offset <= max_angle].max(axis=-1))
         scores[name] = np.stack(at_arms, axis=-1)
     return scores
 
@@ -187,19 +190,14 @@ def report(options):
     """Print the rates, and write the table and the figure."""
     with np.load(options.scores) as file:
         records = {name: file[name] for name in file.files}
-    scores = scores_at_arms(records)
-    n = len(records["snr"])
-    lines = [f"{n} mocks of Coma with 3 arms, and the same without",
+    scores = {angle: scores_at_arms(records, angle) for angle in MAX_ANGLES}
+    lines = [f"{len(records['snr'])} mocks of Coma with 3 arms, and the same without",
              f"{'':18s}{'found at a false rate of 5 %':>42s}{'of 10 %':>15s}{'area':>15s}",
              f"{'test':18s}{'all arms':>14s}{'strong arm':>14s}{'weak arms':>14s}"
              f"{'all arms':>15s}{'of the curve':>15s}"]
-    for name in TESTS:
-        columns = [with_error(rate_at, scores[name], 0.05, arms)
-                   for arms in (slice(None), slice(0, 1), slice(1, None))]
-        columns += [with_error(rate_at, scores[name], 0.1), with_error(area, scores[name])]
-        lines.append(f"{name:18s}" + "".join(
-            f"{f'{value:.2f} +- {error:.2f}':>{width}s}"
-            for (value, error), width in zip(columns, (14, 14, 14, 15, 15), strict=True)))
+    for angle, title in zip(MAX_ANGLES, TITLES, strict=True):
+        lines += ["", title]
+        lines += [line_of(name, scores[angle][name]) for name in TESTS]
     lines += ["", *filter_lines(records)]
     print("\n".join(lines))
     if options.table:
@@ -207,6 +205,16 @@ def report(options):
             file.write("\n".join(lines) + "\n")
     if options.figure:
         draw(scores, options.figure)
+
+
+def line_of(name, scores):
+    """Return the rates of a test as a line of the table."""
+    columns = [with_error(rate_at, scores, 0.05, arms)
+               for arms in (slice(None), slice(0, 1), slice(1, None))]
+    columns += [with_error(rate_at, scores, 0.1), with_error(area, scores)]
+    return f"{name:18s}" + "".join(
+        f"{f'{value:.2f} +- {error:.2f}':>{width}s}"
+        for (value, error), width in zip(columns, (14, 14, 14, 15, 15), strict=True))
 
 
 def filter_lines(records):
@@ -236,13 +244,14 @@ def draw(scores, path):
     """Draw detection rate against false rate for all tests."""
     import matplotlib.pyplot as plt
 
-    figure, ax = plt.subplots(figsize=(5.2, 4.4), layout="constrained")
-    for name in TESTS:
-        ax.plot(*rates(scores[name]), label=name)
-    ax.plot([0, 1], [0, 1], color="gray", linewidth=0.8, linestyle=":")
-    ax.set(xlabel="false rate, per arm", ylabel="detection rate, per arm", xlim=(0, 1),
-           ylim=(0, 1))
-    ax.legend(frameon=False, loc="lower right")
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", sharey=True)
+    for ax, angle, title in zip(axes, MAX_ANGLES, TITLES, strict=True):
+        for name in TESTS:
+            ax.plot(*rates(scores[angle][name]), label=name)
+        ax.plot([0, 1], [0, 1], color="gray", linewidth=0.8, linestyle=":")
+        ax.set(xlabel="false rate, per arm", xlim=(0, 1), ylim=(0, 1), title=title)
+    axes[0].set_ylabel("detection rate, per arm")
+    axes[0].legend(frameon=False, loc="lower right")
     figure.savefig(path, dpi=150)
 
 
