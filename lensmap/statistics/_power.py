@@ -58,7 +58,7 @@ def power_spectrum(
     This holds for maps that were complete before they were masked, such as simulated ones. In a map
     made from shear with holes, the convergence itself is wrong, also outside the holes. Measure
     `shear_power_spectrum` in this case, or inpaint the holes with
-    `lensmap.estimators.KaiserSquiresPlus`, whose maps have a small part of this error.
+    `lensmap.estimators.KaiserSquiresPlus`, whose maps have less of this error.
 
     Parameters
     ----------
