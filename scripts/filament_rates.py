@@ -8,7 +8,7 @@ test of a direction scores each arm in both fields::
     python scripts/filament_rates.py measure scores.npz --mocks 50 --processes 2
     python scripts/filament_rates.py report scores.npz --table rates.txt --figure rates.png
 
-The tests, each at the direction of the arm, as if it were known from elsewhere, and with its highest
+The tests, each at the direction of the arm, as if it were known, and with its highest
 score within 15 deg of it:
 
 * ``matched filter``: the significance of `lensmap.filaments.matched_filter`, 25 to 95 arcmin;
