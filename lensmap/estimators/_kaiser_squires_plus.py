@@ -125,7 +125,7 @@ class KaiserSquiresPlus(Estimator):
     --------
     >>> from lensmap.estimators import KaiserSquiresPlus
     >>> KaiserSquiresPlus(smoothing="2 arcmin").replace(fill_holes=True)
-    KaiserSquiresPlus(smoothing='2 arcmin', fill_holes=True)
+    KaiserSquiresPlus(smoothing='2.0 arcmin', fill_holes=True)
     """
 
     uncertainties = (ROTATIONS,)

@@ -140,7 +140,7 @@ class SparseReconstructor(Estimator):
     --------
     >>> from lensmap.estimators import SparseReconstructor
     >>> SparseReconstructor(threshold=5).replace(b_mode=False)
-    SparseReconstructor(threshold=5.0, b_mode=False)
+    SparseReconstructor(threshold=5, b_mode=False)
     """
 
     uncertainties = (ROTATIONS,)

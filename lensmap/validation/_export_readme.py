@@ -6,8 +6,8 @@ __all__ = ["README"]
 #: The text, with placeholders for `str.format`.
 README = """Simulated lensing fields for maps of the convergence, exported by lensmap {version}
 
-{n} fields; those of the parts fields, null and masked have {nx} x {ny} pixels (x, y) of
-{scale:.6g} arcmin.
+Number of fields: {n}. Those of the parts fields, null and masked have {nx} x {ny} pixels (x, y)
+of {scale:.6g} arcmin.
 
 Files
   shear/NAME-shear.fits   the data: binned reduced shear, noise and mask of the field NAME

@@ -216,8 +216,8 @@ class TestPlugIn:
         )
         assert main([*words, "--smoothing", "1arcmin"]) == 2
         assert capsys.readouterr().err.endswith(
-            "error: --smoothing does not apply to --method flat, only to ks, sphere-ks: leave out "
-            "--smoothing or choose another method\n"
+            "error: --smoothing does not apply to --method flat, only to ks, ksplus, sphere-ks: "
+            "leave out --smoothing or choose another method\n"
         )
         assert main([*words[:-1], "ks", "--value", "1"]) == 2
         assert "--value does not apply to --method ks, only to flat" in capsys.readouterr().err

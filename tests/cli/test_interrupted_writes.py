@@ -86,7 +86,8 @@ DONE = (0, 4)
 # has their digests.
 WITHOUT_INPUTS = {"demo", "simulate fields", "simulate survey", "simulate cluster", "simulate sky",
                   "validate"}
-WITHOUT_RECORD = {".csv", ".html", ".npz", ".npy", ".pdf", ".png", ".reg", ".svg", ".toml"}
+WITHOUT_RECORD = {".csv", ".html", ".npz", ".npy", ".pdf", ".png", ".reg", ".svg", ".toml",
+                  ".txt"}
 
 
 def check_record(path):
@@ -97,8 +98,9 @@ def check_record(path):
     for item in record["outputs"]:
         output = next(p for p in (path.parent / item["path"], Path(item["path"])) if p.exists())
         # The settings and the data of a run folder belong to its record.
-        in_run = output.name == "settings.json" or {"data", "dataset"} & {*output.parts}
-        in_run = in_run or output.name in (*HATS_METADATA, "hats.properties")
+        in_run = {"data", "dataset"} & {*output.parts} or output.name in (
+            *HATS_METADATA, "hats.properties", "settings.json", "export.json",
+        )
         if output.suffix in WITHOUT_RECORD or in_run:
             continue
         made = read_provenance(output)

@@ -37,15 +37,12 @@ _NUMBERS = {"angle": "angle_deg", "kappa0": "kappa0", "kappa0_err": "kappa0_err"
             "snr_cross": "snr_cross", "false_probability": "false_probability",
             "covered": "covered", "is_peak": "is_peak"}
 
-# The options of a scan with the value that each has without a scan.
-_SCAN_OPTIONS = ("catalog", "around", "radii", "core_width", "z_lens", "z_source", "n_directions",
-                 "n_skies")
-
 
 def add_scan_arguments(parser):
     """Add the options of a scan to the parser of ``lensmap filaments``."""
     from lensmap.cosmology import SourceRedshifts
 
+    others = {action.dest for action in parser._actions}
     add_catalog_arguments(parser, as_option=True)
     group = parser.add_argument_group("scan options")
     group.add_argument(
@@ -91,6 +88,11 @@ def add_scan_arguments(parser):
     group.add_argument("--seed", dest="rng", type=int, default=0, metavar="N",
                        help="the seed of these skies (default 0)")
     add_mask_arguments(group, "leave out galaxies")
+    # Without --scan, all of these must have their defaults.
+    parser.set_defaults(scan_defaults={
+        action.dest: action.default for action in parser._actions
+        if action.dest not in {*others, "scan"}
+    })
 
 
 def check_scan_arguments(arguments):
@@ -120,8 +122,8 @@ def check_scan_arguments(arguments):
         raise CombinationError(
             "map", "the command needs a map, or --scan with --catalog and --around"
         )
-    for name in _SCAN_OPTIONS:
-        if getattr(arguments, name) is not None:
+    for name, default in arguments.scan_defaults.items():
+        if getattr(arguments, name) != default:
             raise CombinationError(name, f"{names[name]} needs --scan")
 
 
