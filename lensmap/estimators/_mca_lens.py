@@ -46,10 +46,10 @@ class MCALens(PowerPriorEstimator):
     r"""The sum of a sparse component, for peaks, and of a Gaussian component.
 
     .. math:: \kappa = x_s + x_w , \qquad
-              x_s \leftarrow \Big[x_s + 1.9 \sum_j T_j^T M_j T_j A^T \frac{\eta}{N}
-              (\gamma - A \kappa)\Big]_+ , \qquad
-              x_w \leftarrow \frac{P}{P + \eta} \Big[x_w + A^T \frac{\eta}{N}
-              (\gamma - A \kappa)\Big]
+              x_s \leftarrow \left[x_s + 1.9 \sum_j T_j^T M_j T_j A^T \frac{\eta}{N}
+              (\gamma - A \kappa)\right]_+ , \qquad
+              x_w \leftarrow \frac{P}{P + \eta} \left[x_w + A^T \frac{\eta}{N}
+              (\gamma - A \kappa)\right]
 
     The sparse component :math:`x_s \ge 0` consists of starlets, isotropic wavelets :math:`T_j` of
     scale j. Only those coefficients are used, by the masks :math:`M_j`, in which the shear is above

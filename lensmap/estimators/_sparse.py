@@ -42,8 +42,8 @@ class _State(NamedTuple):
 class SparseReconstructor(Estimator):
     r"""A positive map of the wavelets that stand out of the noise, in the manner of GLIMPSE.
 
-    .. math:: \kappa \leftarrow \Big[\kappa + \sum_j T_j^T M_j T_j A^T \frac{\eta}{N}
-              (\gamma - A \kappa)\Big]_+
+    .. math:: \kappa \leftarrow \left[\kappa + \sum_j T_j^T M_j T_j A^T \frac{\eta}{N}
+              (\gamma - A \kappa)\right]_+
 
     The convergence consists of starlets, isotropic wavelets :math:`T_j` of scale j. Only those
     coefficients are used, by the masks :math:`M_j`, in which the shear is above ``threshold`` times

@@ -101,10 +101,10 @@ class MCASolver:
     Gaussian field with the power spectrum P. One iteration makes a step along the active
     coefficients, and one of an iterative Wiener filter,
 
-    .. math:: x_s \leftarrow \Big[x_s + 1.9 \sum_j T_j^T M_j T_j A^T \frac{\eta}{N}
-              (\gamma - A \kappa)\Big]_+ , \qquad
-              x_w \leftarrow \frac{P}{P + \eta} \Big[x_w + A^T \frac{\eta}{N}
-              (\gamma - A \kappa)\Big] ,
+    .. math:: x_s \leftarrow \left[x_s + 1.9 \sum_j T_j^T M_j T_j A^T \frac{\eta}{N}
+              (\gamma - A \kappa)\right]_+ , \qquad
+              x_w \leftarrow \frac{P}{P + \eta} \left[x_w + A^T \frac{\eta}{N}
+              (\gamma - A \kappa)\right] ,
 
     with the noise variance N of a pixel and :math:`\eta` that at the deepest place. The iteration
     starts at :math:`x_s = 0` and the Wiener-filtered map, which is a fixed point of the second

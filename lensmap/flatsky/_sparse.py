@@ -54,7 +54,7 @@ class SparseSolver:
     \gamma` with :math:`w = \eta / N`, the noise variance N of a pixel and :math:`\eta`
     that at the deepest place. The map follows from the iteration
 
-    .. math:: x \leftarrow \Big[y + \sum_j T_j^T M_j T_j A^T w (\gamma - A y)\Big]_+
+    .. math:: x \leftarrow \left[y + \sum_j T_j^T M_j T_j A^T w (\gamma - A y)\right]_+
 
     from x = y = 0, where y adds Nesterov's momentum to x. The momentum restarts when it opposes the
     step. Pixels further than half the size of its structure from all active coefficients are set to
