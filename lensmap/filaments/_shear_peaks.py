@@ -63,7 +63,8 @@ def shear_peak_statistic(
     n_skies : int
         The number of skies without filaments, at least 2.
     structure : bool or iterable of `numpy.ndarray`
-        The shear of large-scale structure in these skies, as for `random_scans`.
+        The shear of large-scale structure in these skies, as for `random_scans`. With True, it is
+        Gaussian, without halos.
     rng : None, int or `numpy.random.Generator`
         Seed or generator of the skies.
     progress : None, True or callable
