@@ -17,6 +17,7 @@ from astropy.coordinates import SkyCoord
 from astropy.stats import mad_std
 
 from lensmap import MaximumEntropy, WienerFilter
+from lensmap.estimators import make_estimator
 from lensmap.flatsky import measure_power
 from lensmap.scores import pearson_r, rmse
 from lensmap.simulate import HaloModelField, MockSurvey
@@ -40,6 +41,8 @@ def parse():
     add("--series", choices=("validation", "tuning"), default="validation")
     add("--strengths", nargs="+", default=["0.14,0.5"], metavar="EVENTS,FACTOR",
         help="event_density and power_factor")
+    add("--also", action="append", default=[], metavar="METHOD",
+        help="another method to compare, such as cnn; repeatable")
     add("--reduced-shear", action="store_true", help="use the likelihood of the reduced shear")
     add("--chi-square", type=int, default=0, metavar="N",
         help="compare chi square with the response of the fit on N fields, which is slow")
@@ -108,6 +111,7 @@ def compare(z_source, options):
             power=power, event_density=events, power_factor=factor, b_mode=False, dtype="float32",
             reduced_shear=options.reduced_shear,
         )
+    estimators |= {name: make_estimator(name) for name in options.also}
     for density in options.density:
         survey = MockSurvey(density=density / u.arcmin**2)
         values = {name: [] for name in estimators}
@@ -119,7 +123,7 @@ def compare(z_source, options):
             for name, estimator in estimators.items():
                 kappa = estimator.reconstruct(grid)
                 values[name].append((*scores(kappa.data, truth, field), true))
-                if name != "Wiener" and len(excess) < options.chi_square:
+                if name.startswith("entropy") and len(excess) < options.chi_square:
                     excess.append(chi_square_excess(estimator, grid, field))
         print(f"z_source {z_source:g}, {density:g} per arcmin2, {options.fields} fields")
         for name, one in values.items():

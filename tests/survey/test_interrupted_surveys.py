@@ -97,6 +97,15 @@ class Interrupting(Estimator):
         return Inversion(0.1 * abs(grid.shear), unsupported=grid.count == 0)
 
 
+@pytest.fixture
+def interrupts():
+    """Let Ctrl-C interrupt this process, which a shell may have started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interrupts")
 def test_ctrl_c_keeps_what_is_finished(files, tmp_path, monkeypatch):
     map_small(files, tmp_path / "whole", Interrupting())
     n_tiles = Interrupting.n_tiles
@@ -113,6 +122,7 @@ def test_ctrl_c_keeps_what_is_finished(files, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("interrupts")
 def test_ctrl_c_cancels_the_tiles_of_workers(files, tmp_path, trouble):
     trouble.write_text('{"seconds": 2.0}')
     folder = tmp_path / "survey"
@@ -125,14 +135,9 @@ def test_ctrl_c_cancels_the_tiles_of_workers(files, tmp_path, trouble):
         os.kill(os.getpid(), signal.SIGINT)
 
     times = []
-    # A process that a shell has started in the background ignores the signal otherwise.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     threading.Thread(target=interrupt, daemon=True).start()
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            map_small(files, folder, Troubled(smoothing=SMOOTHING), workers=2, tile_order=6)
-    finally:
-        signal.signal(signal.SIGINT, before)
+    with pytest.raises(KeyboardInterrupt):
+        map_small(files, folder, Troubled(smoothing=SMOOTHING), workers=2, tile_order=6)
     assert time.monotonic() - times[0] < 30
     # Two tiles are under way, and the executor has handed three others to the processes already.
     n_done = len(list((folder / "tiles").glob("*.npz")))
