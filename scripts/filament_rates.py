@@ -6,7 +6,7 @@ Each mock (`ClusterField.preset("coma", background=True)`, 38 galaxies per squar
 test of a direction scores each arm in both fields::
 
     python scripts/filament_rates.py measure scores.npz --mocks 50 --processes 2
-    python scripts/filament_rates.py report scores.npz --table rates.txt --figure rates.png
+    python scripts/filament_rates.py report scores.npz --table rates.txt --curves rates.ecsv
 
 The tests, each at the direction of the arm, as if it were known, and with its highest
 score within 15 deg of it:
@@ -28,6 +28,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 from astropy import units as u
+from astropy.table import Table
 
 from lensmap import ShearGrid, WienerFilter
 from lensmap.filaments import find_filaments, matched_filter, shear_peak_statistic
@@ -56,7 +57,7 @@ def parse():
     report = commands.add_parser("report", help="print the rates")
     report.add_argument("scores")
     report.add_argument("--table", help="write the table of rates to this file")
-    report.add_argument("--figure", help="draw the curves of rates to this file")
+    report.add_argument("--curves", help="write the curves of the rates to this table")
     return parser.parse_args()
 
 
@@ -203,8 +204,19 @@ def report(options):
     if options.table:
         with open(options.table, "w", encoding="utf-8") as file:
             file.write("\n".join(lines) + "\n")
-    if options.figure:
-        draw(scores, options.figure)
+    if options.curves:
+        curves_of(scores).write(options.curves, overwrite=True)
+
+
+def curves_of(scores):
+    """Return the detection rates of all tests at false rates from 0 to 1, as a table."""
+    false = np.linspace(0, 1, 51)
+    table = Table({"false": false})
+    for angle in MAX_ANGLES:
+        for name in TESTS:
+            found = np.interp(false, *rates(scores[angle][name]))
+            table[f"{name}, {angle:g} deg"] = np.round(found, 3)
+    return table
 
 
 def line_of(name, scores):
@@ -238,21 +250,6 @@ def filter_lines(records):
         lines.append(f"fields with a direction below the false probability {limit:g}: "
                      f"{above[0]:.2f} with arms, {above[1]:.2f} without")
     return lines
-
-
-def draw(scores, path):
-    """Draw detection rate against false rate for all tests."""
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", sharey=True)
-    for ax, angle, title in zip(axes, MAX_ANGLES, TITLES, strict=True):
-        for name in TESTS:
-            ax.plot(*rates(scores[angle][name]), label=name)
-        ax.plot([0, 1], [0, 1], color="gray", linewidth=0.8, linestyle=":")
-        ax.set(xlabel="false rate, per arm", xlim=(0, 1), ylim=(0, 1), title=title)
-    axes[0].set_ylabel("detection rate, per arm")
-    axes[0].legend(frameon=False, loc="lower right")
-    figure.savefig(path, dpi=150)
 
 
 def main():
