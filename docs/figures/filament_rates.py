@@ -6,7 +6,8 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from astropy.table import Table
 
-CURVES = Path(__file__).parents[1] / "guide" / "filament_rates.ecsv"
+# Sphinx runs this code in its folder.
+CURVES = Path("..", "guide", "filament_rates.ecsv")
 TITLES = {0: "at the direction of the arm", 15: "the highest within 15 deg of the arm"}
 
 
