@@ -25,6 +25,7 @@ without arms.
 import argparse
 import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from astropy import units as u
@@ -112,11 +113,16 @@ def arm_shares(paths, center):
 
 
 def measure(options):
-    """Measure the mocks, and write the arrays ``(n_mocks, 2, n_directions)``."""
+    """Measure the mocks that are missing, and write the arrays ``(n_mocks, 2, n_directions)``."""
     seeds = np.random.SeedSequence(series_seed("validation", 28)).spawn(options.mocks)
     records, start = [], time.time()
+    if Path(options.scores).exists():
+        with np.load(options.scores) as file:
+            arrays = {name: file[name] for name in file.files}
+        records = [dict(zip(arrays, row, strict=True))
+                   for row in zip(*arrays.values(), strict=True)]
     with ProcessPoolExecutor(options.processes) as pool:
-        for record in pool.map(measure_mock, seeds):
+        for record in pool.map(measure_mock, seeds[len(records) :]):
             records.append(record)
             print(f"{len(records)} mocks after {time.time() - start:.0f} s", flush=True)
             np.savez(options.scores, **{

@@ -13,7 +13,14 @@ from small_survey import galaxies, kappa_at, write_survey
 
 from lensmap import CNNReconstructor, KaiserSquires, MaximumEntropy, ShearCatalog, WienerFilter
 from lensmap.catalog import HatsCatalog
-from lensmap.estimators import ApertureMass, Estimator, Inversion
+from lensmap.estimators import (
+    ApertureMass,
+    Estimator,
+    Inversion,
+    KaiserSquiresPlus,
+    MCALens,
+    SparseReconstructor,
+)
 from lensmap.grid import tangent_wcs
 from lensmap.sphere import HealpixPixels
 from lensmap.survey import SurveyMap, map_survey, plan_survey
@@ -295,8 +302,10 @@ def test_changed_galaxies_are_refused_or_mapped_anew(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "estimator", [WienerFilter(), MaximumEntropy(dtype="float32", tolerance=1e-7)],
-    ids=["wiener", "me"],
+    "estimator",
+    [WienerFilter(), MaximumEntropy(dtype="float32", tolerance=1e-7),
+     MCALens(dtype="float32", b_mode=False)],
+    ids=["wiener", "me", "mcalens"],
 )
 def test_fitted_models_are_those_of_the_whole_survey(estimator, source, tmp_path):
     with warnings.catch_warnings():
@@ -308,6 +317,24 @@ def test_fitted_models_are_those_of_the_whole_survey(estimator, source, tmp_path
     truth = kappa_at(lon, lat, 2e-4)
     assert np.corrcoef(layers["kappa"][inside], truth[inside])[0, 1] > 0.5
     assert (tmp_path / "w" / "data" / "frozen" / "000000.npz").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "estimator",
+    [KaiserSquiresPlus(smoothing="6 arcmin", n_iterations=10),
+     SparseReconstructor(threshold=4, dtype="float32", b_mode=False)],
+    ids=["ksplus", "sparse"],
+)
+def test_methods_without_a_model_are_mapped(estimator, source, tmp_path):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        survey = map_survey(source, estimator, tmp_path / "w", **OPTIONS)
+    layers = layers_of(survey)
+    inside = layers["edge"] > 0.3
+    lon, lat = HealpixPixels(survey.nside).centers(layers["index"])
+    truth = kappa_at(lon, lat, 2e-4)
+    assert np.corrcoef(layers["kappa"][inside], truth[inside])[0, 1] > 0.5
 
 
 class MeanShear(Estimator):
