@@ -203,8 +203,11 @@ def numbers_of_scan(scan, catalog, threshold):
     }
 
 
-def describe_scan(scan, threshold):
-    """Return a scan as text for people: the peaks and the highest significance."""
+def describe_scan(scan, threshold, *, simulated):
+    """Return a scan as text for people: the peaks and the highest significance.
+
+    ``simulated`` says whether the false probabilities are those of simulated skies.
+    """
     table = scan.table
     peaks = table[np.asarray(table["is_peak"])]
     limit = table.meta["snr_of_false_probability"]["0.05"]
@@ -224,6 +227,11 @@ def describe_scan(scan, threshold):
         lines.append("the highest significance:")
     columns = ["angle", "kappa0", "kappa0_err", "snr", "snr_cross", "false_probability"]
     lines.append(format_table(shown[columns], _FORMATS))
+    if not simulated:
+        lines.append(
+            "false probabilities are those of Gaussian structure: on skies with halos, they are 3 "
+            "to 10 times higher (--skies measures them)"
+        )
     return "\n".join(lines)
 
 

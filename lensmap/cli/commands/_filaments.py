@@ -151,7 +151,7 @@ def _scan(arguments):
         return arm_scan_figure(scan, shown)
 
     numbers = numbers_of_scan(scan, catalog, arguments.threshold) | checked
-    text = describe_scan(scan, arguments.threshold)
+    text = describe_scan(scan, arguments.threshold, simulated=arguments.n_skies is not None)
     return scan.table, scan_segments(scan), draw, numbers, text
 
 
