@@ -10,6 +10,7 @@ from astropy import units as u
 from scipy.special import j0, j1, sici
 
 from lensmap.estimators._fitted_power import FieldSums
+from lensmap.estimators._power_prior import CLOUD_IN_CELL
 from lensmap.flatsky import ApertureFilter, tabulated_filter
 from lensmap.grid import ShearGrid
 from lensmap.typing import CosmologyLike, RedshiftLike
@@ -18,10 +19,6 @@ if TYPE_CHECKING:
     from lensmap.halos import NFWHalo
 
 __all__ = ["NoiseSums", "matched_filter"]
-
-# With cloud-in-cell, the squares of the fractions of a galaxy in its four pixels add up to this on
-# average.
-_CLOUD = 4 / 9
 
 # The radii of the table of the filter, and the multipoles of the Hankel transform: the largest one,
 # and the largest step in units of 1 / (the radius of the aperture) and as a number.
@@ -79,7 +76,7 @@ def _sums_of(grid: ShearGrid) -> np.ndarray:
     area = np.count_nonzero(~grid.mask) * grid.pixel_frame.scale.to_value(u.rad) ** 2
     variance = float(np.sum(grid.noise_sum))
     if grid.scheme == "cloud-in-cell":
-        variance /= _CLOUD
+        variance /= CLOUD_IN_CELL
     return np.array([float(np.sum(grid.sum_w)), variance, area])
 
 

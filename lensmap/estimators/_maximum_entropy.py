@@ -12,6 +12,7 @@ from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import POSTERIOR, ROTATIONS, Inversion
 from lensmap.estimators._fitted_power import FittedPower
 from lensmap.estimators._power_prior import PowerPriorEstimator, meta_of_power
+from lensmap.estimators._rotated_shear import E_AND_B, b_mode_of, shear_factors
 from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import EntropySolution, EntropySolver
 from lensmap.grid import ShearGrid
@@ -289,10 +290,7 @@ class MaximumEntropy(PowerPriorEstimator):
         Inversion
             The E-mode and, with ``b_mode``, the B-mode.
         """
-        best, *rotated = state.solve(grid, (1, -1j, 1j) if self.b_mode else (1,))
-        kappa_b = None
-        if rotated:
-            kappa_b = (rotated[0].kappa - rotated[1].kappa) / 2
+        best, *rotated = state.solve(grid, shear_factors(self.b_mode))
         n_data = 2 * np.count_nonzero(grid.sum_w > 0)
         facts = {
             "chi_square_per_datum": float(best.chi_square / n_data),
@@ -301,7 +299,7 @@ class MaximumEntropy(PowerPriorEstimator):
             "converged": all(one.converged for one in (best, *rotated)),
         }
         return Inversion(
-            best.kappa, kappa_b, *state.support,
+            best.kappa, b_mode_of(rotated), *state.support,
             meta={**meta_of_power(state.fitted), "maximum_entropy": facts},
         )
 
@@ -309,7 +307,7 @@ class MaximumEntropy(PowerPriorEstimator):
         self, grid: ShearGrid, state: _State, rng: np.random.Generator
     ) -> Iterable[np.ndarray]:
         # The second map is that of the same galaxies, rotated by 45 degrees.
-        return [one.kappa for one in state.solve(grid, (1, -1j))]
+        return [one.kappa for one in state.solve(grid, E_AND_B)]
 
     def _deviations(
         self, grid: ShearGrid, state: _State, rng: np.random.Generator

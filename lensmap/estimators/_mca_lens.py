@@ -11,6 +11,7 @@ from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import POSTERIOR, ROTATIONS, Inversion
 from lensmap.estimators._fitted_power import FittedPower
 from lensmap.estimators._power_prior import PowerPriorEstimator, meta_of_power
+from lensmap.estimators._rotated_shear import E_AND_B, b_mode_of, shear_factors
 from lensmap.estimators._starlet_scales import check_scales, starlet_scales
 from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import MCASolver
@@ -250,10 +251,7 @@ class MCALens(PowerPriorEstimator):
         Inversion
             The E-mode and, with ``b_mode``, the B-mode.
         """
-        best, *rotated = state.solver.solve(grid.shear, (1, -1j, 1j) if self.b_mode else (1,))
-        kappa_b = None
-        if rotated:
-            kappa_b = (rotated[0].kappa - rotated[1].kappa) / 2
+        best, *rotated = state.solver.solve(grid.shear, shear_factors(self.b_mode))
         facts = {
             "n_active": best.n_active,
             "starlet_scales": list(state.scales),
@@ -261,7 +259,7 @@ class MCALens(PowerPriorEstimator):
             "chi_square_per_datum": best.chi_square / (2 * np.count_nonzero(grid.sum_w > 0)),
         }
         return Inversion(
-            best.kappa, kappa_b, *state.support,
+            best.kappa, b_mode_of(rotated), *state.support,
             meta={**meta_of_power(state.fitted), "mcalens": facts},
         )
 
@@ -269,7 +267,7 @@ class MCALens(PowerPriorEstimator):
         self, grid: ShearGrid, state: _State, rng: np.random.Generator
     ) -> Iterable[np.ndarray]:
         # The second map is that of the same galaxies, rotated by 45 degrees.
-        return [one.kappa for one in state.solver.solve(grid.shear, (1, -1j))]
+        return [one.kappa for one in state.solver.solve(grid.shear, E_AND_B)]
 
     def _deviations(
         self, grid: ShearGrid, state: _State, rng: np.random.Generator

@@ -21,12 +21,12 @@ from lensmap.maps import ConvergenceMap
 from lensmap.typing import CatalogLike, RNGLike, SeedLike
 from lensmap.utils import check_choice, check_count, check_number, seeded_generator
 
-__all__ = ["PowerPriorEstimator", "meta_of_power", "pixel_variance"]
+__all__ = ["CLOUD_IN_CELL", "PowerPriorEstimator", "meta_of_power", "pixel_variance"]
 
 # With cloud-in-cell, the squares of the fractions of a galaxy in its four pixels add up to this on
 # average. The noise variance is divided by this number: otherwise, pixels taken as independent
 # would have too little noise on large scales, as if there were more galaxies.
-_CLOUD = 4 / 9
+CLOUD_IN_CELL = 4 / 9
 
 
 class PowerPriorEstimator(Estimator):
@@ -310,7 +310,7 @@ class PowerPriorEstimator(Estimator):
 
 def pixel_variance(grid: ShearGrid) -> np.ndarray:
     """Return the noise variance of the shear of each pixel as if pixels were independent."""
-    return grid.sigma**2 / (_CLOUD if grid.scheme == "cloud-in-cell" else 1)
+    return grid.sigma**2 / (CLOUD_IN_CELL if grid.scheme == "cloud-in-cell" else 1)
 
 
 def meta_of_power(fitted: FittedPower | None) -> dict[str, object]:

@@ -11,6 +11,7 @@ from lensmap.estimators._base import Estimator
 from lensmap.estimators._contract import Contract
 from lensmap.estimators._declarations import ROTATIONS, Inversion
 from lensmap.estimators._power_prior import pixel_variance
+from lensmap.estimators._rotated_shear import E_AND_B, b_mode_of, shear_factors
 from lensmap.estimators._starlet_scales import check_scales, starlet_scales
 from lensmap.estimators._support import Support, data_support
 from lensmap.flatsky import SparseSolver, padded_shape
@@ -228,10 +229,7 @@ class SparseReconstructor(Estimator):
         Inversion
             The E-mode and, with ``b_mode``, the B-mode.
         """
-        best, *rotated = state.solver.solve(grid.shear, (1, -1j, 1j) if self.b_mode else (1,))
-        kappa_b = None
-        if rotated:
-            kappa_b = (rotated[0].kappa - rotated[1].kappa) / 2
+        best, *rotated = state.solver.solve(grid.shear, shear_factors(self.b_mode))
         facts = {
             "n_active": best.n_active,
             "starlet_scales": list(state.scales),
@@ -244,7 +242,7 @@ class SparseReconstructor(Estimator):
             "sparse": facts,
             "zero_mode": "0 where nothing is significant: the mass sheet is not measured",
         }
-        return Inversion(best.kappa, kappa_b, *state.support, meta=meta)
+        return Inversion(best.kappa, b_mode_of(rotated), *state.support, meta=meta)
 
     def noise(
         self, grid: ShearGrid, state: _State, rng: np.random.Generator
@@ -266,4 +264,4 @@ class SparseReconstructor(Estimator):
             Two arrays ``(ny, nx)``: the maps of the rotated galaxies and of the same galaxies
             rotated by 45 degrees.
         """
-        return [one.kappa for one in state.solver.solve(grid.shear, (1, -1j))]
+        return [one.kappa for one in state.solver.solve(grid.shear, E_AND_B)]
