@@ -45,7 +45,8 @@ _DOMAIN = {
 _ELSEWHERE = {
     "name", "description", "training", "curve", "domain", "sha256", "fields", "runs",
     "format", "architecture", "options", "pixel_scale", "galaxies_per_pixel", "shape_noise",
-    "stride", "reach", "margin", "half_width_factors", "masks",
+    "stride", "reach", "margin", "calibration", "residuals",
+    "calibration_fields", "masks",
 }
 
 

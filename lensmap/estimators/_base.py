@@ -32,7 +32,14 @@ from lensmap.grid import (
 )
 from lensmap.maps import ConvergenceMap
 from lensmap.typing import CatalogLike, ProgressLike
-from lensmap.utils import Parametrized, as_generator, check_choice, check_count, track
+from lensmap.utils import (
+    ParameterError,
+    Parametrized,
+    as_generator,
+    check_choice,
+    check_count,
+    track,
+)
 
 __all__ = ["Estimator"]
 
@@ -506,6 +513,67 @@ class Estimator(Parametrized, ABC):
         return kappa.replace(
             uncertainty=error, meta={**kappa.meta, "uncertainty": kind.meaning}, **record
         )
+
+    def realizations(
+        self,
+        catalog: CatalogLike | ShearGrid,
+        wcs: WCS | None = None,
+        mask: object = None,
+        *,
+        progress: ProgressLike = None,
+    ) -> Iterator[np.ndarray]:
+        """Yield random maps of the error, whose root mean square is the uncertainty of the map.
+
+        The errors of neighboring pixels are correlated. The error of a quantity that is summed over
+        pixels, such as the mean convergence within an aperture, is therefore its scatter over these
+        maps.
+
+        Parameters
+        ----------
+        catalog, wcs, mask, progress
+            As for `reconstruct`.
+
+        Yields
+        ------
+        `numpy.ndarray`
+            The error on the pixels of the map, ``(ny, nx)``; NaN in masked pixels. Each of the
+            ``n_realizations`` realizations yields one or two maps.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As for `reconstruct`, or if the chosen uncertainty is not made from realizations.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from lensmap import HaloModelField, KaiserSquires, MockSurvey
+        >>> field = HaloModelField(z_source=1.5, shape=(64, 64)).draw(rng=3)
+        >>> catalog = MockSurvey.preset("cha2025").observe(field, rng=4)
+        >>> estimator = KaiserSquires(uncertainty="rotations", n_realizations=20)
+        >>> errors = estimator.realizations(catalog, field.wcs)
+        >>> scatter = np.std([error[20:40, 20:40].mean() for error in errors])
+        """
+        self.check_parameters()
+        kind = self.chosen_uncertainty
+        if kind is None or kind.with_map:
+            names = [repr(one.name) for one in self.uncertainties if not one.with_map]
+            raise ParameterError(
+                "uncertainty", f"{' or '.join(names)} for realizations of the error",
+                repr(self.uncertainty),
+            )
+        return self._user_realizations(*make_grid(self, catalog, wcs, mask), progress)
+
+    def _user_realizations(self, grid, assignment, target, progress):
+        """Yield the arrays of `realizations`; the parameters are those of ``_map_of``."""
+        self.check(grid)
+        state = self.prepare(grid, self.fit(self.measure(grid)))
+        masked = mask_of(self, grid, self.invert(grid, state))
+        planes = self._realizations(grid, assignment, state)
+        for realization in track(planes, self.n_realizations, progress, "realizations"):
+            errors, mask = target.to_user(list(realization), masked)
+            for error in errors:
+                yield np.where(mask, np.nan, error)
 
     def _realizations(
         self, grid: ShearGrid, assignment: PixelAssignment | None, state: Any

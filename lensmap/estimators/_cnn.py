@@ -1,16 +1,18 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`CNNReconstructor` and `MaskedCNN`: mass maps from trained neural networks."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
+import numpy as np
 from astropy import units as u
 from astropy.wcs import WCS
 
 from lensmap.catalog import ShearCatalog
 from lensmap.estimators._base import Estimator
 from lensmap.estimators._contract import Contract
-from lensmap.estimators._declarations import ROTATIONS, Inversion, Uncertainty
+from lensmap.estimators._declarations import POSTERIOR, ROTATIONS, Inversion, Uncertainty
 from lensmap.estimators._network_domain import (
     SCALE_TOLERANCE,
     galaxy_density,
@@ -49,6 +51,7 @@ class _State(NamedTuple):
     network: Any
     support: Support
     meta: dict
+    prediction: Any = None
 
 
 class CNNReconstructor(Estimator):
@@ -74,14 +77,16 @@ class CNNReconstructor(Estimator):
     symmetrize : bool
         Whether to average the maps from the eight rotations and mirror images of the data, which
         takes eight times as long.
-    uncertainty : None, "network" or "rotations"
+    uncertainty : None, "network", "posterior" or "rotations"
         The kind of uncertainty; None gives no uncertainty. ``"network"`` is the total error that
         the network predicts, with respect to the true convergence. It is half the width of the
         interval that contains the true convergence with the probability ``confidence``; use
-        ``confidence=0.68`` for a one-sigma error. ``"rotations"`` is the noise: the scatter of maps
-        of randomly rotated galaxies about 0. It is much smaller than the total error if the network
-        has the noise level of the data among its inputs, because such a network removes most of
-        the noise.
+        ``confidence=0.68`` for a one-sigma error. ``"posterior"`` is the total error as well, from
+        the scatter of random maps of the error with the correlation between pixels that was
+        measured on simulations. These maps (`realizations`) give the errors of sums over pixels.
+        ``"rotations"`` is the noise: the scatter of maps of randomly rotated galaxies about 0. It
+        is much smaller than the total error if the network has the noise level of the data among
+        its inputs, because such a network removes most of the noise.
     confidence : {0.68, 0.95}
         The probability that the interval of the uncertainty ``"network"`` contains the true
         convergence.
@@ -90,9 +95,9 @@ class CNNReconstructor(Estimator):
         standard deviation 1 arcmin, lies on unmasked pixels. With either choice, pixels without a
         galaxy within 2 arcmin are masked.
     n_realizations : int
-        The number of random rotations.
+        The number of random rotations, or of pairs of random maps of the error.
     rng : int or `numpy.random.SeedSequence`
-        The seed of the random rotations.
+        The seed of the realizations.
     sigma_e : float or None
         The intrinsic dispersion of the ellipticities per component; None takes the column
         ``sigma_e`` or, without this column, measures the dispersion
@@ -131,7 +136,7 @@ class CNNReconstructor(Estimator):
     """
 
     variant = "network"
-    uncertainties = (Uncertainty("network", "total", with_map=True), ROTATIONS)
+    uncertainties = (Uncertainty("network", "total", with_map=True), POSTERIOR, ROTATIONS)
     contract = Contract(
         # The pixel scale of the test maps, so that nothing is resampled and counts are exact.
         settings={"sigma_e": 0.25, "pixel_scale": 0.5 * u.arcmin, "fill_holes": False},
@@ -181,18 +186,26 @@ class CNNReconstructor(Estimator):
     def _network(self) -> "Network":
         """Return the network of the estimator with its Keras model, which is cached.
 
-        An error is raised if ``uncertainty`` is ``"network"`` and the network does not predict its
-        error.
+        An error is raised if the network cannot predict the chosen uncertainty.
         """
         from lensmap.networks import as_network
 
         network = as_network(self.network)
-        if self.uncertainty == "network" and not network.predicts_errors:
+        kind = self.uncertainty
+        if kind in ("network", "posterior") and not network.predicts_errors:
             raise ParameterError(
                 "uncertainty",
                 "'rotations' or None with this network",
-                "'network'",
+                repr(kind),
                 f"the network {self._name} does not predict its own error, unlike 'lensmap'",
+            )
+        if kind == "posterior" and network.residuals is None:
+            raise ParameterError(
+                "uncertainty",
+                "'network', 'rotations' or None with this network",
+                repr(kind),
+                f"the card of the network {self._name} does not describe the correlation of its "
+                "errors between pixels, unlike that of 'lensmap'",
             )
         return network
 
@@ -236,7 +249,13 @@ class CNNReconstructor(Estimator):
                     "weights_edition": network.card.get("edition")}
         if self.uncertainty == "network":
             meta["confidence"] = self.confidence
-        return _State(network, data_support(grid, self.fill_holes), meta)
+        prediction = None
+        if self.uncertainty == "posterior":  # the map and all draws of its error share it
+            prediction = self._predict(network, grid)
+        return _State(network, data_support(grid, self.fill_holes), meta, prediction)
+
+    def _predict(self, network, grid):
+        return network.predict(grid, symmetrize=self.symmetrize, tile_size=self.tile_size)
 
     def invert(self, grid: ShearGrid, state: _State) -> Inversion:
         """Predict the convergence from a shear grid with the network.
@@ -253,13 +272,34 @@ class CNNReconstructor(Estimator):
         Inversion
             The convergence and, with ``uncertainty="network"``, its error.
         """
-        prediction = state.network.predict(
-            grid, symmetrize=self.symmetrize, tile_size=self.tile_size
-        )
+        prediction = state.prediction or self._predict(state.network, grid)
         error = None
         if self.uncertainty == "network":
             error = prediction.half_widths[self.confidence]
         return Inversion(prediction.kappa, None, *state.support, error, state.meta)
+
+    def noise(
+        self, grid: ShearGrid, state: _State, rng: np.random.Generator
+    ) -> Iterable[np.ndarray]:
+        """Return one realization of the error of the map, or two for ``"posterior"``.
+
+        Parameters
+        ----------
+        grid : `lensmap.ShearGrid`
+            Randomly rotated galaxies or, for ``"posterior"``, the grid of the map.
+        state : object
+            The result of `prepare`.
+        rng : `numpy.random.Generator`
+            Generator for the random maps of the error.
+
+        Returns
+        -------
+        iterable of `numpy.ndarray`
+            The maps, ``(ny, nx)``.
+        """
+        if self.uncertainty != "posterior":
+            return super().noise(grid, state, rng)
+        return [state.network.draw_error(state.prediction, rng) for _ in range(2)]
 
     def reach(self, pixel_scale: u.Quantity) -> u.Quantity | None:
         """Return the largest distance at which galaxies contribute to a pixel of the map.

@@ -24,12 +24,12 @@ CARD_FORMAT = 1
 CARD_REMEDY = "replace the card by an intact copy, or train the network again"
 
 # The entries that every card has, with their types in JSON.
-_ENTRIES = {
+_ENTRIES: dict[str, tuple[type | tuple[type, ...], str]] = {
     "format": (int, "a whole number"),
     "sha256": (str, "text"),
     "architecture": (str, "text"),
     "options": (dict, "an object"),
-    "half_width_factors": (list, "a list"),
+    "calibration": ((dict, type(None)), "an object or null"),
 }
 
 #: The folder of the networks that come with lensmap.

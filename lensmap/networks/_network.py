@@ -9,9 +9,11 @@ import numpy as np
 
 from lensmap.grid import ShearGrid
 from lensmap.networks._architecture import Architecture
+from lensmap.networks._calibration import LEVELS, IntervalCalibration
 from lensmap.networks._domain import Domain
 from lensmap.networks._inputs import INPUTS, MEASUREMENT_ERROR, GridArrays, InputKind
 from lensmap.networks._large_scales import large_scale_correction
+from lensmap.networks._residuals import ResidualSpectrum, mean_variables
 from lensmap.networks._session import keras_session
 from lensmap.networks._symmetries import SYMMETRIES, apply_symmetry, undo_symmetry
 from lensmap.networks._tiles import Tiling
@@ -34,10 +36,14 @@ class Prediction:
     half_widths : dict
         The half-widths of the confidence intervals around ``kappa``, ``(ny, nx)``, keyed by the
         confidence level (0.68, 0.95). Empty if the network predicts no intervals.
+    means : dict
+        The mean over the field of each input channel, by its name. The correlation of errors
+        between pixels depends on them.
     """
 
     kappa: np.ndarray
     half_widths: dict[float, np.ndarray]
+    means: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +61,11 @@ class Network:
         The kind of input and the geometry of the model.
     domain : Domain
         The ranges of data that the network was trained for.
-    half_width_factors : tuple of float
-        The calibration factors that multiply the half-widths for 68 and 95 per cent.
+    calibration : IntervalCalibration or None
+        The factors that multiply the half-widths for 68 and 95 per cent. None leaves them as the
+        model predicts them.
+    residuals : ResidualSpectrum or None
+        The correlation of the errors of the map between pixels. None if it is not known.
     card : dict
         A description of the network and its training, as returned by `lensmap.networks.read_card`.
         Empty for a network that was not loaded from a file.
@@ -67,13 +76,15 @@ class Network:
         If ``model`` or ``architecture`` has the wrong type.
     ValueError
         If the number of input channels does not fit the kind of input, or the model does not
-        convert images of any size to 1 or 3 planes; or if the factors are not positive.
+        convert images of any size to 1 or 3 planes; or if the calibration or the
+        residuals need other channels.
     """
 
     model: keras.Model
     architecture: Architecture
     domain: Domain = Domain()
-    half_width_factors: tuple[float, float] = (1.0, 1.0)
+    calibration: IntervalCalibration | None = None
+    residuals: ResidualSpectrum | None = None
     card: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -82,13 +93,6 @@ class Network:
         if not isinstance(self.architecture, Architecture):
             raise ParameterTypeError(
                 "architecture", "a lensmap.networks.Architecture", repr(self.architecture)
-            )
-        factors = np.asarray(self.half_width_factors)
-        if factors.shape != (2,) or factors.dtype.kind not in "fiu" or not (
-            np.all(np.isfinite(factors)) and np.all(factors > 0)
-        ):
-            raise ParameterError(
-                "half_width_factors", "two positive numbers", repr(self.half_width_factors)
             )
         n_in, n_out = _channels(self.model)
         names = self._kind.channels
@@ -107,6 +111,13 @@ class Network:
                 str(n_out),
                 verb="have",
             )
+        for name in ("calibration", "residuals"):
+            part = getattr(self, name)
+            if part is not None and not set(part.channels) <= set(names):
+                raise ParameterError(
+                    name, f"channels of the input ({', '.join(names)})",
+                    ", ".join(part.channels), verb="have",
+                )
 
     @property
     def _kind(self) -> InputKind:
@@ -160,11 +171,49 @@ class Network:
             kappa = kappa + large_scale_correction(arrays, kappa, self.architecture.large_scales)
         if not self.predicts_errors:
             return Prediction(kappa, {})
-        widths = np.exp(result[..., 1:]) * np.asarray(
-            self.half_width_factors, dtype=np.float32
-        )
-        half_widths = {0.68: widths[..., 0] * unit, 0.95: widths[..., 1] * unit}
-        return Prediction(kappa, half_widths)
+        planes = planes[inner]
+        widths = np.exp(result[..., 1:]) * np.asarray(unit, np.float32)[..., np.newaxis]
+        if self.calibration is not None:
+            height = kappa / widths[..., 0]
+            widths *= self.calibration.factors(planes, self._kind.channels, height)
+            # The 95 per cent interval contains the 68 per cent interval.
+            np.maximum(widths[..., 1], widths[..., 0], out=widths[..., 1])
+        half_widths = dict(zip(LEVELS, np.moveaxis(widths, -1, 0), strict=True))
+        return Prediction(kappa, half_widths, mean_variables(planes, self._kind.channels))
+
+    def draw_error(self, prediction: Prediction, rng: np.random.Generator) -> np.ndarray:
+        """Draw a random map of the error of a prediction, with its correlation between pixels.
+
+        In each pixel, the intervals of ``prediction.half_widths`` contain 68 and 95 per cent of all
+        draws.
+
+        Parameters
+        ----------
+        prediction : Prediction
+            A prediction of this network.
+        rng : `numpy.random.Generator`
+            The generator of random numbers.
+
+        Returns
+        -------
+        `numpy.ndarray`
+            The error, that is the true convergence minus the map, ``(ny, nx)``.
+
+        Raises
+        ------
+        ValueError
+            If the network does not know the correlation of its errors.
+        """
+        if self.residuals is None:
+            raise ValueError(
+                "the card of the network must have an entry 'residuals', the correlation of its "
+                "errors between pixels: fit it with lensmap.networks.calibrate"
+            )
+        draw = self.residuals.draw(prediction.kappa.shape, prediction.means, rng)
+        one, two = (prediction.half_widths[level] for level in LEVELS)
+        # A Gaussian draw is stretched such that its 2 sigma are the half-width of 95 per cent.
+        exponent = np.log(two / one) / np.float32(np.log(2))
+        return np.copysign(one * np.abs(draw) ** exponent, draw)
 
     def _padded_side(self, n):
         """Return the side of the network input, in pixels, for a map with a side of n pixels.

@@ -18,10 +18,12 @@ import keras
 import numpy as np
 
 from lensmap.networks._architecture import Architecture
+from lensmap.networks._calibration import IntervalCalibration
 from lensmap.networks._cards import CARD_FORMAT, CARD_REMEDY, network_files, read_card
 from lensmap.networks._domain import Domain
 from lensmap.networks._inputs import INPUTS
 from lensmap.networks._network import Network
+from lensmap.networks._residuals import ResidualSpectrum
 from lensmap.networks.models import build, get_architecture
 from lensmap.typing import PathLike
 from lensmap.utils import (
@@ -88,7 +90,11 @@ def load_network(name: PathLike) -> Network:
         description = {name: card[name] for name in architecture.to_card()}
         architecture = replace(architecture, **description)
         model = build(card["architecture"], **card["options"])
-        network = Network(model, architecture, domain, tuple(card["half_width_factors"]), card)
+        entry = card["calibration"]
+        calibration = None if entry is None else IntervalCalibration.from_card(entry)
+        entry = card.get("residuals")
+        residuals = None if entry is None else ResidualSpectrum.from_card(entry)
+        network = Network(model, architecture, domain, calibration, residuals, card)
     except KeyError as error:
         raise ValueError(
             f"the card {str(card_path)!r} has no entry {error}: {CARD_REMEDY}"
@@ -269,6 +275,7 @@ def save_network(
     if path.suffix != ".h5":
         raise ParameterError("path", "in .h5", repr(path.name), verb="end")
     get_architecture(architecture)
+    calibration = None if network.calibration is None else network.calibration.to_card()
     card_path = path.with_suffix(".json")
     card = {
         **network.card,
@@ -278,7 +285,8 @@ def save_network(
         "n_parameters": int(network.model.count_params()),
         **network.architecture.to_card(),
         **network.domain.to_card(),
-        "half_width_factors": network.half_width_factors,
+        "calibration": calibration,
+        "residuals": None if network.residuals is None else network.residuals.to_card(),
         "provenance": provenance(seal=UNSEALED),
     }
     # The edition of the network from which a training started is that of other weights.

@@ -325,7 +325,7 @@ class TestOwnNetwork:
         ({"network": "none.h5"}, FileNotFoundError, "there is no card 'none.json'"),
         ({"pixel_scale": 0.4}, TypeError, "pixel_scale must be an angle with a unit"),
         ({"confidence": 0.5}, ValueError, "confidence must be one of 0.68, 0.95"),
-        ({"uncertainty": "analytic"}, ValueError, "must be one of None, 'network', 'rotations'"),
+        ({"uncertainty": "analytic"}, ValueError, "must be one of None, 'network', 'posterior', 'rot"),
         ({"sigma_e": -1}, ValueError, "sigma_e must be None or a positive number"),
         ({"tile_size": 10}, ValueError, "tile_size must be at least 64"),
     ],

@@ -100,6 +100,36 @@ def test_galaxies_are_rotated_for_rotations_only():
                 assert angle.max() > 1.5 if name == "rotations" else angle.max() < 1e-3
 
 
+@pytest.mark.parametrize("name", ["posterior", "simulated", "rotations"])
+def test_realizations_have_the_scatter_of_the_map(name):
+    estimator = Drawn(uncertainty=name, n_realizations=2)
+    _ERRORS[:] = [0.1, -0.2, 0.3, 0.4]
+    kappa = estimator.reconstruct(_catalog(), WCS)
+    _ERRORS[:] = [0.1, -0.2, 0.3, 0.4]
+    errors = list(estimator.realizations(_catalog(), WCS))
+    if name != "rotations":
+        assert [error[0, 0] for error in errors] == [0.1, -0.2, 0.3, 0.4]
+    square = np.mean(np.square(errors), axis=0)
+    # The error of a posterior is that of a t distribution with 4 degrees of freedom.
+    factor = 1.1416 if name == "posterior" else 1
+    np.testing.assert_allclose(kappa.uncertainty.array, factor * np.sqrt(square), rtol=2e-4)
+
+
+def test_realizations_on_the_pixels_of_the_map():
+    _ERRORS[:] = [0.1, -0.2, 0.3, 0.4]
+    mask = np.zeros(SHAPE, dtype=bool)
+    mask[1, 2] = True
+    estimator = Drawn(uncertainty="simulated", n_realizations=2)
+    errors = list(estimator.realizations(_catalog(), WCS, mask))
+    assert len(errors) == 4 and all(np.array_equal(np.isnan(error), mask) for error in errors)
+
+
+@pytest.mark.parametrize("name", [None, "ready"])
+def test_realizations_need_an_uncertainty_that_is_made_from_them(name):
+    with pytest.raises(ValueError, match="uncertainty must be 'posterior' or 'simulated' or 'rot"):
+        Drawn(uncertainty=name).realizations(_catalog(), WCS)
+
+
 def test_other_uncertainties():
     error, kappa = _uncertainty(uncertainty="ready")
     assert error == 0.7 and kappa.noise_peaks is None

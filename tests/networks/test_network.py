@@ -9,6 +9,7 @@ import pytest
 from keras import layers
 
 from lensmap.networks import Architecture, GridArrays, Network, build
+from lensmap.networks._calibration import IntervalCalibration
 
 RNG = np.random.default_rng(5)
 
@@ -73,12 +74,35 @@ def test_symmetrized_maps_turn_with_the_sky(network):
     assert np.abs(plain - network.predict(arrays).kappa).max() > 0.1 * one.std()
 
 
-def test_intervals_are_calibrated_by_their_factors(network):
+def test_intervals_are_calibrated(network):
     arrays = _arrays((64, 64))
     one = network.predict(arrays).half_widths
-    other = replace(network, half_width_factors=(2.0, 0.5)).predict(arrays).half_widths
+    # Half the 68 per cent interval becomes twice as wide, which is wider than that of 95 per cent.
+    constant = IntervalCalibration((), ((0.0, 1.0),), ((np.log(2), 0, 0), (np.log(0.5), 0, 0)))
+    other = replace(network, calibration=constant).predict(arrays).half_widths
     np.testing.assert_allclose(other[0.68], 2 * one[0.68], rtol=1e-6)
-    np.testing.assert_allclose(other[0.95], 0.5 * one[0.95], rtol=1e-6)
+    np.testing.assert_allclose(
+        other[0.95], np.maximum(0.5 * one[0.95], other[0.68]), rtol=1e-6
+    )
+    by_pixel = IntervalCalibration(
+        ("log pixel",), ((-1.0, 1.0), (0.0, 1.0)),
+        ((0, 0.3, 0, 0, 0, 0), (0.1, 0, 0, 0.2, 0, 0)),
+    )
+    arrays = replace(arrays, pixel_scale=0.41 * np.exp(0.5))
+    one = network.predict(arrays).half_widths
+    other = replace(network, calibration=by_pixel).predict(arrays).half_widths
+    np.testing.assert_allclose(other[0.68], np.exp(0.15) * one[0.68], rtol=1e-5)
+    np.testing.assert_allclose(
+        other[0.95], np.maximum(np.exp(0.1 + 0.05) * one[0.95], other[0.68]), rtol=1e-5
+    )
+
+
+def test_a_calibration_by_channels_that_the_network_lacks(network):
+    calibration = IntervalCalibration(
+        ("sigma",), ((-1.0, 1.0), (0.0, 1.0)), ((0.0,) * 6, (0.0,) * 6)
+    )
+    with pytest.raises(ValueError, match="calibration must have channels of the input.*not sigma"):
+        replace(network, calibration=calibration)
 
 
 def test_a_model_of_the_users_own():

@@ -24,7 +24,12 @@ from lensmap.networks import (
     read_card,
     save_network,
 )
+from lensmap.networks._calibration import IntervalCalibration
 from lensmap.networks._cards import network_files
+
+CALIBRATION = IntervalCalibration(
+    ("log noise",), ((-1.0, 1.5), (0.0, 4.0)), ((0.1, 0, 0, 0.2, 0, 0), (0.0, 0.3, 0, 0, 0, 0))
+)
 
 OPTIONS = {"widths": [4, 6], "blocks": [1, 1], "details": 4}
 
@@ -37,7 +42,7 @@ def network():
     architecture = Architecture("multiscale", stride=4, reach=20, margin=2, large_scales=9.0)
     domain = Domain(pixel_scale=(0.3, 0.6), galaxies_per_pixel=(2.0, 9.0), shape_noise=(0.2, 0.3),
                     measurement_error=(0.01, 0.1))
-    return Network(model, architecture, domain, half_width_factors=(1.1, 0.9),
+    return Network(model, architecture, domain, CALIBRATION,
                    card={"name": "small", "masks": True})
 
 
@@ -51,7 +56,7 @@ def test_round_trip(network, path):
     back = load_network(path)
     assert back.architecture.to_card() == network.architecture.to_card()
     assert back.domain == network.domain
-    assert back.half_width_factors == network.half_width_factors
+    assert back.calibration == network.calibration == CALIBRATION
     for one, other in zip(back.model.get_weights(), network.model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other.astype(np.float16).astype(np.float32))
     assert back.card["masks"] is True and back.card["n_parameters"] == network.model.count_params()
@@ -108,7 +113,7 @@ def test_a_card_without_a_range(path):
         load_network(path)
 
 
-KEYS = ["format", "sha256", "architecture", "options", "half_width_factors", "inputs", "stride",
+KEYS = ["format", "sha256", "architecture", "options", "calibration", "inputs", "stride",
         "reach", "margin", "large_scales", "pixel_scale", "shape_noise"]
 
 
@@ -125,8 +130,11 @@ def test_a_card_without_an_entry(path, key):
 @pytest.mark.parametrize(
     ("key", "value"),
     [("sha256", 5), ("architecture", ["lensmap"]), ("options", []), ("options", {"hue": 1}),
-     ("options", {"widths": "many"}), ("half_width_factors", [1.0]), ("stride", 0),
-     ("half_width_factors", [1.0, float("nan")]), ("half_width_factors", [1.0, "a"]),
+     ("options", {"widths": "many"}), ("calibration", [1.0]), ("stride", 0),
+     ("calibration", {}), ("calibration", {**CALIBRATION.to_card(), "ranges": [[1, 0]]}),
+     ("calibration", {**CALIBRATION.to_card(), "channels": ["redshift"]}),
+     ("calibration", {**CALIBRATION.to_card(), "coefficients": [["a"], ["b"]]}),
+     ("calibration", {**CALIBRATION.to_card(), "coefficients": [[float("nan")] * 6] * 2}),
      ("stride", 1.5), ("reach", -1), ("margin", None), ("large_scales", "big"),
      ("large_scales", float("nan")), ("pixel_scale", [0.6, 0.3]), ("pixel_scale", 0.4),
      ("pixel_scale", [0.3, float("inf")]), ("shape_noise", ["a", "b"]), ("inputs", "colors")],
@@ -331,8 +339,8 @@ def test_models_are_ones_own_but_estimators_share_theirs(path):
     assert one.model is not other.model
     assert as_network(path) is as_network(str(path))
     card = path.with_suffix(".json")
-    card.write_text(json.dumps({**json.loads(card.read_text()), "half_width_factors": [2.0, 2.0]}))
-    assert as_network(path).half_width_factors == (2.0, 2.0)
+    card.write_text(json.dumps({**json.loads(card.read_text()), "calibration": None}))
+    assert as_network(path).calibration is None
     path.write_bytes(b"damaged")
     with pytest.raises(ValueError, match="is damaged or does not belong to its card"):
         as_network(path)

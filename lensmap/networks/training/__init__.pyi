@@ -1,5 +1,6 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._examples import SurveyRange
+from ._calibrate import fit_calibration as fit_calibration
+from ._examples import Examples as Examples, SurveyRange
 from ._field_set import FieldSet
 from ._losses import map_loss
 from ._optimizer import FanInAdam

@@ -35,10 +35,6 @@ _NOISE_FRACTION = 0.01
 # The standard survey, which a fraction of the examples have.
 _USUAL = MockSurvey.preset("cha2025")
 
-# The upper limit of the measurement error per component in examples where it is the same for all
-# galaxies.
-_MAX_MEASUREMENT_ERROR = 0.15
-
 # The range of the depth m5 minus the magnitude limit, in examples with the measurement errors of
 # Subaru/HSC at other depths: the faintest galaxies then have errors from 0.57 to 0.014.
 _RELATIVE_DEPTH = (0.5, 5.0)
@@ -74,7 +70,7 @@ class SurveyRange:
         The fraction of these other examples whose depth varies over the field.
     other_errors : float
         The fraction of these other examples in which all galaxies have the same measurement error,
-        drawn uniformly between 0 and 0.15 per component.
+        drawn uniformly between 0 and ``max_error`` per component.
     masked, small : float
         The fraction of all examples with a mask from `lensmap.simulate.random_mask`, and the
         fraction whose survey covers only a part of the map.
@@ -82,6 +78,8 @@ class SurveyRange:
         The fraction of these other examples with the measurement errors of Subaru/HSC, which depend
         on the magnitude of the galaxy, at a random depth: errors of 0.014 to 0.57 per component at
         the magnitude limit, with inverse-variance weights.
+    max_error : float
+        The upper limit of the measurement error per component where all galaxies have the same.
     mask_fraction : tuple of float
         The range of the masked fraction of the field.
     null, faint : float
@@ -101,6 +99,7 @@ class SurveyRange:
     masked: float = 0.4
     small: float = 0.12
     varied_errors: float = 0.0
+    max_error: float = 0.15
     mask_fraction: tuple[float, float] = (0.05, 0.5)
     null: float = 0.0
     faint: float = 0.0
@@ -184,7 +183,7 @@ class SurveyRange:
             # Dispersions from 0.8 to 1.25 times the training value are in the domain.
             return 0.8 * usual, 1.25 * usual
         low, high = self.sigma_e
-        largest = float(np.hypot(high, _MAX_MEASUREMENT_ERROR))
+        largest = float(np.hypot(high, self.max_error))
         # Dispersions up to 5 per cent beyond the training range are in the domain.
         if self.varied_errors > 0:
             # The effective dispersion of the deepest and of the shallowest survey.
@@ -200,7 +199,7 @@ class SurveyRange:
         if self.usual == 1:
             # Errors from 0.8 to 1.25 times the training value are in the domain.
             return 0.8 * usual, 1.25 * usual
-        largest = max(_MAX_MEASUREMENT_ERROR, usual)
+        largest = max(self.max_error, usual)
         if self.varied_errors > 0:
             sigma_e = self.sigma_e[1]
             weight = _errors_at_depth(sigma_e, _RELATIVE_DEPTH[0]).weight_quantiles
@@ -311,9 +310,7 @@ class Examples:
             The true convergence and two weights for ``map_loss``, float32, ``(ny, nx, 3)``.
         """
         fields = self.sets[index]
-        kappa, gamma, is_field = self._transform(*fields.read(number, redshift), rng)
-        kappa, gamma = self._fainter(kappa, gamma, rng)
-        arrays, is_unmasked = self._observe(kappa, gamma, is_field, fields.pixel_scale, rng)
+        arrays, kappa, is_unmasked, is_field = self.observe(index, number, redshift, rng)
         inputs, unit = INPUTS[self.architecture.inputs].make(arrays)
         # The signal variance is the mean over fields. The variance of this field would give fields
         # with rich clusters a low weight, and kappa of clusters would be underestimated.
@@ -325,6 +322,36 @@ class Examples:
         square = weight * focal_weights(kappa, self.exponent) / variance
         targets = [kappa / unit, square, weight / np.sqrt(variance)]
         return inputs, np.stack(targets, axis=-1, dtype=np.float32)
+
+    def observe(
+        self, index: int, number: int, redshift: int, rng: np.random.Generator
+    ) -> tuple[GridArrays, np.ndarray, np.ndarray, np.ndarray]:
+        """Observe one field in a random orientation by a random survey.
+
+        Parameters
+        ----------
+        index, number, redshift : int
+            The index of the set of fields, of the file in the set, and of the source redshift in
+            the file.
+        rng : `numpy.random.Generator`
+            Generator for the orientation of the field and for the survey.
+
+        Returns
+        -------
+        arrays : GridArrays
+            The arrays from which the inputs of a network are computed.
+        kappa : `numpy.ndarray`
+            The true convergence, ``(ny, nx)``.
+        is_unmasked : `numpy.ndarray`
+            True for pixels that are inside the survey and not masked, bool, ``(ny, nx)``.
+        is_field : `numpy.ndarray`
+            False for pixels of the padding, bool, ``(ny, nx)``.
+        """
+        fields = self.sets[index]
+        kappa, gamma, is_field = self._transform(*fields.read(number, redshift), rng)
+        kappa, gamma = self._fainter(kappa, gamma, rng)
+        arrays, is_unmasked = self._observe(kappa, gamma, is_field, fields.pixel_scale, rng)
+        return arrays, kappa, is_unmasked, is_field
 
     def _fainter(self, kappa, gamma, rng):
         """Return the convergence and the shear, in some examples without or with a weak signal."""
@@ -398,7 +425,7 @@ class Examples:
             chance = rng.random()
             if chance < survey.other_errors:
                 measurement = MeasurementError(
-                    rng.uniform(0, _MAX_MEASUREMENT_ERROR), sigma_e, _USUAL.magnitude_limit,
+                    rng.uniform(0, survey.max_error), sigma_e, _USUAL.magnitude_limit,
                     _USUAL.m5,
                 )
             elif chance < survey.other_errors + survey.varied_errors:
