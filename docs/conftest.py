@@ -102,12 +102,18 @@ def _demo_file():
 
 
 _FILES = {
+    "aperture_mass": _demo_file,
     "catalogs": _survey_files,
     "conventions": _demo_file,
     "quickstart": _demo_file,
     "estimators": _demo_file,
     "injection": _demo_file,
+    "kaiser_squires": _demo_file,
+    "maximum_entropy": _demo_file,
+    "own_estimator": _demo_file,
     "peaks": _demo_file,
     "profiles": _demo_file,
+    "sparse": _demo_file,
     "statistics": _demo_file,
+    "wiener": _demo_file,
 }
