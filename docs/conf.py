@@ -107,7 +107,10 @@ plot_apply_rcparams = True
 sphinx_gallery_conf = {
     "examples_dirs": "tutorials",
     "gallery_dirs": "gallery",
-    "filename_pattern": "/",
+    # The tutorial on the COSMOS field runs where its data are.
+    "filename_pattern": "/" if os.environ.get("LENSMAP_DATA") else r"/(?!cosmos_field)[^/]*$",
+    "default_thumb_file": str(HERE / "_static" / "demo.png"),
+    "thumbnail_size": (520, 364),
     "within_subsection_order": "lensmap_gallery.place",
     "reset_modules": ("lensmap_gallery.plain_figures",),
     "image_srcset": ["2x"],

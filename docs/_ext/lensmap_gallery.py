@@ -12,6 +12,7 @@ _ORDER = (
     "masked_survey",
     "map_a_survey",
     "coma_like_cluster",
+    "cosmos_field",
     "train_network",
     "own_estimator",
 )

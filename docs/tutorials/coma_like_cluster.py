@@ -3,9 +3,9 @@
 A Coma-like cluster: mass and filaments
 =======================================
 
-From the galaxies behind a nearby cluster to its map, its mass and the directions in which it is
-fed. The cluster is a mock of Coma with three filaments, among all the other structure that is on
-the sky, so that what is found can be held against what is there.
+Make a map of a nearby cluster, fit its mass, and search for filaments. The cluster is a mock of
+Coma with three filaments on large-scale structure, so that the results can be compared with the
+truth.
 """
 
 import matplotlib.pyplot as plt
@@ -30,9 +30,9 @@ from lensmap.profiles import structure_covariance
 # %%
 # The field
 # ---------
-# 3.5 degrees about a cluster of 7.4e14 solar masses at a redshift of 0.0231, and 38 galaxies per
-# square arcminute at a redshift of 1. ``background=True`` puts the cluster on large-scale
-# structure. With galaxies of your own, begin at the next section.
+# A field of 3.5 degrees around a cluster of 7.4e14 solar masses at a redshift of 0.0231, with 38
+# galaxies per square arcminute at a redshift of 1. ``background=True`` adds large-scale structure.
+# With your own galaxies, start at the next section.
 
 pixels = {"shape": (300, 300), "pixel_scale": 0.7 * u.arcmin}
 model = ClusterField.preset("coma", background=True, **pixels)
@@ -46,8 +46,9 @@ print(f"{len(catalog)} galaxies")
 # %%
 # The map and its peaks
 # ---------------------
-# The galaxies are binned once, for two estimators: the network's map shows more, and of
-# Kaiser-Squires it is known what the significance of a peak is worth (:doc:`/guide/peaks`).
+# The galaxies are binned once for two estimators. The map by the network shows more structure. The
+# noise of Kaiser-Squires is nearly Gaussian, so that its peaks have a clear significance
+# (:doc:`/guide/peaks`).
 
 grid = ShearGrid.from_catalog(catalog, wcs)
 linear = KaiserSquires(smoothing=2 * u.arcmin, uncertainty="analytic").reconstruct(grid)
@@ -74,13 +75,14 @@ plot_peaks(kappa, peaks, figure.axes[1], labels=False)
 plt.show()
 
 # %%
-# Most of the peaks are other clusters along the line of sight: sources at a redshift of 1 see a
-# cluster at 0.3 better than one at 0.02. Which ones belong together, only redshifts can tell.
+# Most of the peaks are other clusters along the line of sight: for sources at a redshift of 1,
+# lensing is more efficient for clusters at 0.3 than at 0.02. Only redshifts of the member galaxies
+# show which peaks belong to Coma.
 #
 # The mass
 # --------
-# Masses come from the shear of the galaxies, not from the map. Whatever lies in front of the
-# cluster and behind it shears the same galaxies, and its covariance belongs into the fit.
+# Masses are fitted to the shear of the galaxies, not to the map. Structure in front of and behind
+# the cluster shears the same galaxies, and the fit needs its covariance.
 
 bins = np.geomspace(0.2, 2.5, 11) * u.Mpc
 profile = shear_profile(catalog, center, bins, z_lens=z_lens, z_source=z_source)
@@ -100,16 +102,15 @@ plot_shear_profile(profile, fit)
 plt.show()
 
 # %%
-# With shape noise alone the interval looks small and means little: at this distance a degree of
-# sky is 1.7 Mpc, and the structure within it is no small matter. :doc:`/guide/profiles` says how
-# often intervals hold.
+# With shape noise alone, the interval is too small. At this distance a degree is 1.7 Mpc, and the
+# large-scale structure within it is not negligible. :ref:`masses-measured` shows how often
+# intervals contain the true mass.
 #
 # Directions
 # ----------
-# Where a filament meets the cluster there is more convergence on that side. How much is
-# significant depends on what it is compared with: skies with the same cluster and no filament.
-# Here they are for the cluster alone in the universe, and for the cluster on large-scale
-# structure.
+# A filament raises the convergence on its side of the cluster. To measure the significance, we
+# compare with simulated fields that have the same cluster and no filament. The left panel has
+# the cluster alone, the right panel the cluster on large-scale structure.
 
 smooth = KaiserSquires(smoothing=3 * u.arcmin)
 radii = [28, 90] * u.arcmin
@@ -145,14 +146,13 @@ axes[1].set_ylabel("")
 plt.show()
 
 # %%
-# Dashed lines are the true directions. Beside the noise of shapes alone, filaments of this
-# strength stand out. Beside other structure on the sky they do not, and what does is no filament.
-# A significance that was counted against turned galaxies only is of the first kind.
+# Dashed lines are the true directions. Against shape noise alone, filaments of this strength are
+# significant. Against large-scale structure they are not, and other directions exceed them. A
+# significance that is measured with rotated galaxies includes shape noise only.
 #
 # Ridges
 # ------
-# `lensmap.filaments.find_filaments` follows the ridges that persist, from peak to peak, wherever
-# they lie.
+# `lensmap.filaments.find_filaments` follows persistent ridges from peak to peak in the whole map.
 
 found = find_filaments(kappa, 3, smoothing=3 * u.arcmin, min_length=20 * u.arcmin)
 figure = panels({f"{len(found)} ridges, and the true arms (dashed)": kappa}, size=(6.4, 5.4))
@@ -165,6 +165,5 @@ for arm in model.filaments:
 plt.show()
 
 # %%
-# They run through the clusters of the whole line of sight, and one path along an arm is no
-# detection: :doc:`/guide/filaments` has the rates at which arms are found, and at which they are
-# "found" where there are none.
+# The ridges connect clusters at all redshifts. A ridge along a filament is not yet a detection:
+# :ref:`filaments-measured` has the rates of true and false detections.

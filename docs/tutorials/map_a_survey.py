@@ -3,10 +3,9 @@
 Map 100 square degrees
 ======================
 
-A mock survey of 1.4 million galaxies becomes a mass map on the curved sky. The run is planned,
-interrupted and resumed. The map is then compared with the true convergence, cut out around a
-cluster, searched for peaks, and written as files that Aladin and other programs open. All of it
-takes about a minute on two cores.
+Make a mass map of a mock survey of 1.4 million galaxies on the curved sky: plan the run, interrupt
+and resume it, compare the map with the truth, cut out a cluster, find peaks, and write files for
+Aladin and other programs. The tutorial takes about a minute on two cores.
 """
 
 import shlex
@@ -48,8 +47,8 @@ def run(command):
 # ``lensmap simulate sky`` draws the matter in front of sources at redshift 1 on the curved sky,
 # with all halos above :math:`10^{14}` solar masses, and 4 galaxies per square arcminute with the
 # shape noise and the measurement errors of Subaru/HSC. Bright stars leave holes. The galaxies are
-# a HATS folder, the form in which Rubin and Euclid publish catalogs; your own files take its place
-# (:doc:`/guide/survey_catalogs`).
+# written as a HATS folder, the format of Rubin and Euclid catalogs. For your own survey, give your
+# files instead (:doc:`/guide/survey_catalogs`).
 
 run("simulate sky -o mock --area 100 --center 40,20 --density 4 --star-density 10 "
     "--nside 1024 --min-mass 1e14 --seed 3 --workers 2")
@@ -70,8 +69,8 @@ run(f"{survey_command} --dry-run")
 # %%
 # The map, and an interruption
 # ----------------------------
-# The same command without ``--dry-run`` makes the map. A batch system that ends the run is played
-# by ``terminate()`` here, as soon as one tile is finished.
+# The same command without ``--dry-run`` makes the map. Here, ``terminate()`` interrupts the run as
+# soon as one tile is finished, as a batch system could.
 
 process = subprocess.Popen(
     words_of(survey_command), cwd=folder, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -83,8 +82,8 @@ _, messages = process.communicate()
 print(messages)
 
 # %%
-# Finished tiles are kept, and the same command maps the others. The result has the same bits as
-# that of a run without an interruption.
+# Finished tiles are kept, and the same command maps the others. The result is identical to that of
+# an uninterrupted run.
 
 run(survey_command)
 
@@ -92,8 +91,8 @@ run(survey_command)
 # The survey in Python
 # --------------------
 # `lensmap.survey.SurveyMap` opens the folder and reads only what is needed. Peaks are found tile
-# by tile, and each is in the table once. `lensmap.plotting.plot_sky` draws the file at the
-# resolution of the figure, so that a map of any size can be drawn.
+# by tile, and each appears once in the table. `lensmap.plotting.plot_sky` reads the file at the
+# resolution of the figure, so that it can draw a map of any size.
 
 survey = SurveyMap(folder / "survey")
 print(survey)
@@ -105,13 +104,13 @@ sky.ax.plot(peaks["ra"], peaks["dec"], "o", color="black", fillstyle="none", mar
 plt.show()
 
 # %%
-# Circles are peaks above 5 sigma. Nothing marks the borders of the tiles: neighboring tiles are
-# blended, and the scales that are wider than a tile are those of one solution on the whole sphere.
+# Circles are peaks above 5 sigma. The borders of the tiles are not visible: neighboring tiles are
+# blended, and scales larger than a tile come from one solution on the whole sphere.
 #
 # The map and the truth
 # ---------------------
-# `lensmap.survey.SurveyMap.cutout` returns a part of the survey on any WCS, here one image of all
-# of it. The truth is smoothed like the map.
+# `lensmap.survey.SurveyMap.cutout` returns a part of the survey on any WCS, here an image of the
+# whole survey. The truth is smoothed like the map.
 
 truth = HealpixMap.read(folder / "mock" / "kappa_true.fits")
 smooth_truth = truth.smooth(3 * u.arcmin)
@@ -126,10 +125,11 @@ figure.colorbar(figure.axes[0].images[0], ax=figure.axes, label="convergence", e
 plt.show()
 
 # %%
-# By eye, the noise of so few galaxies dominates. By scale, the map is what it should be. The
-# transfer is the cross-power of the map and the truth over the power of the truth, and is 1 within
-# its errors. They follow from the number of modes on the sky: 100 square degrees have few that are
-# degrees wide. The correlation with the truth falls where the noise exceeds the signal.
+# With 4 galaxies per square arcminute, noise dominates the image. A comparison by scale shows that
+# the map is right. The transfer is the cross-power of map and truth divided by the power of the
+# truth, and is 1 within its errors. The errors follow from the number of modes, of which 100 square
+# degrees have few on large scales. The correlation with the truth falls where the noise exceeds
+# the signal.
 
 table = compare_maps(survey.to_map(), truth, smoothing=3 * u.arcmin)
 low, high = (np.asarray(table[name], float) for name in ("ell_low", "ell_high"))
@@ -147,10 +147,10 @@ plt.show()
 # %%
 # One cluster
 # -----------
-# A cutout is a `lensmap.ConvergenceMap`, which every function for fields takes. The highest peak
-# more than a degree from the edge, with contours of 3, 5 and 7 sigma, and the halos above
-# :math:`2 \times 10^{14}` solar masses at redshifts below 0.7, with their masses in units of
-# :math:`10^{14}`:
+# A cutout is a `lensmap.ConvergenceMap`, which every function for fields accepts. The figure shows
+# the highest peak more than a degree from the edge, with contours of 3, 5 and 7 sigma. Crosses
+# are halos above :math:`2 \times 10^{14}` solar masses at redshifts below 0.7, with their masses in
+# units of :math:`10^{14}`.
 
 halos = QTable.read(folder / "mock" / "halos.fits")
 positions = SkyCoord(halos["ra"], halos["dec"])
@@ -174,8 +174,8 @@ plt.show()
 # %%
 # Peaks and halos
 # ---------------
-# A halo counts as found if a peak above 4 sigma lies within 4 arcmin. Peaks that lie there by
-# chance are counted by moving all peaks by half a degree.
+# A halo counts as found if a peak above 4 sigma lies within 4 arcmin. Shifting all peaks by half a
+# degree gives the rate of chance matches.
 
 candidates = survey.find_peaks(4.0)
 candidates = SkyCoord(candidates["ra"], candidates["dec"])
@@ -203,13 +203,13 @@ ax.legend(frameon=False)
 plt.show()
 
 # %%
-# Massive halos half way to the sources are found. Sources at redshift 1 hardly see halos near
-# them: most of the peaks at the positions of such halos are there by chance.
-# :doc:`/guide/survey_analysis` measures the masses of halos with the same galaxies.
+# Massive halos about half way to the sources are found. Halos close to the sources hardly lens:
+# most of the peaks at their positions are chance matches. :doc:`/guide/survey_analysis` shows how
+# to measure the masses of halos with the same galaxies.
 #
 # Files for other programs
 # ------------------------
-# The folder holds the maps as HealSparse files, and the HiPS, the footprint and the picture that
+# The folder contains the maps as HealSparse files, and the HiPS, the footprint and the picture that
 # ``--products`` added.
 
 for path in sorted(survey.product_paths):
@@ -219,10 +219,10 @@ for path in sorted(survey.product_paths):
 # %%
 # For Aladin, serve the folder with ``python -m http.server`` and open
 # ``http://localhost:8000/survey/hips``. ``healsparse.HealSparseMap.read`` reads the maps, and any
-# tool for MOCs the footprint (:doc:`/guide/survey_products`).
+# tool for MOCs reads the footprint (:doc:`/guide/survey_products`).
 #
-# The page of the run
-# -------------------
+# The survey report
+# -----------------
 # One HTML file shows the maps, the tiles, the seams between them, the B-mode and the quality of
 # the data.
 
@@ -231,6 +231,6 @@ print(f"{report.name}: {report.stat().st_size / 1e6:.1f} MB")
 scratch.cleanup()
 
 # %%
-# A survey of your own differs in one word, the path of the catalog, and in the options that declare
-# its columns. ``--method cnn --uncertainty network`` makes the map with the network of the package,
-# and ``--dask tcp://head:8786`` runs the tiles on a cluster (:doc:`/guide/survey`).
+# For your own survey, change the path of the catalog, and add the options that declare its columns.
+# ``--method cnn --uncertainty network`` uses the network, and ``--dask tcp://head:8786`` runs the
+# tiles on a cluster (:doc:`/guide/survey`).

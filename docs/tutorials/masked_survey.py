@@ -3,9 +3,9 @@
 A survey field with holes and a footprint
 =========================================
 
-Bright stars, satellites and the edge of the camera leave a survey with holes and an outline. What
-becomes of a map there, with Kaiser-Squires and with a network, is seen on a simulated field of
-which the truth is known.
+Bright stars, satellite trails and the edge of the camera leave holes and a footprint. This tutorial
+maps a masked simulated field with Kaiser-Squires and with a network, and compares both with the
+truth near and inside holes.
 """
 
 import matplotlib.pyplot as plt
@@ -22,7 +22,7 @@ from lensmap.simulate import star_holes
 # %%
 # A field and its galaxies
 # ------------------------
-# 1.6 degrees of sky with sources at a redshift of 1, and 33 galaxies per square arcminute with
+# A field of 1.6 degrees with sources at a redshift of 1, and 33 galaxies per square arcminute with
 # the shape noise and the measurement errors of Subaru/HSC.
 
 field = HaloModelField(z_source=1.0, shape=(192, 192), pixel_scale=0.5 * u.arcmin).draw(rng=11)
@@ -33,10 +33,10 @@ print(f"{len(catalog)} galaxies, true kappa from {truth.min():.2f} to {truth.max
 # %%
 # The mask
 # --------
-# Holes around stars are an array of pixels here; a region file, a table of stars, a FITS image on
-# another WCS or a MOC would do as well (:doc:`/guide/masks`). The footprint says where data
-# *are*, so that its outside is excluded. All of them together are one mask, which holds for
-# galaxies and for pixels.
+# Here, the holes around stars are an array of pixels. A region file, a table of stars, a FITS
+# image on another WCS or a MOC works as well (:doc:`/guide/masks`). The footprint is the area
+# *with* data, so that its outside is excluded. Holes and footprint are combined to one mask,
+# which applies to galaxies and to pixels.
 
 stars = star_holes(wcs, 60 / u.deg**2, rng=5, radius=(0.8 * u.arcmin, 4 * u.arcmin))
 camera = CircleSkyRegion(SkyCoord(*field.kappa.wcs.wcs.crval, unit="deg"), 46 * u.arcmin)
@@ -47,9 +47,9 @@ print(f"{excluded.mean():.0%} of the field are excluded")
 # %%
 # Three maps
 # ----------
-# Kaiser-Squires leaves masked pixels out of its smoothing, so that a hole is not read as zero
-# shear. With ``fill_holes=True`` it bridges holes that are small against the smoothing.
-# `lensmap.MaskedCNN` is a network that has learned on masked skies, and fills holes, too.
+# Kaiser-Squires excludes masked pixels from its smoothing, so that a hole does not count as zero
+# shear. With ``fill_holes=True``, it fills holes that are small compared to the smoothing.
+# `lensmap.MaskedCNN` is a network that was trained on masked fields and also fills holes.
 
 smoothing = 1.2 * u.arcmin
 maps = {
@@ -67,11 +67,11 @@ figure.colorbar(figure.axes[0].images[0], ax=figure.axes, label="convergence", s
 plt.show()
 
 # %%
-# How near to the truth
-# ---------------------
-# On the same pixels for all, once far from any hole or edge and once beside one. ``r`` is the
-# correlation with the truth; a map of zeros would have a root mean square error of the truth's
-# own scatter.
+# Accuracy near and far from holes
+# --------------------------------
+# All maps are compared with the truth on the same pixels: far from holes and edges, and next to
+# them. ``r`` is the correlation with the truth. The root mean square error (``rmse``) of a map of
+# zeros would be the scatter of the truth.
 
 near = 3 * u.arcmin
 distance = distance_to_mask(excluded, 0.5 * u.arcmin, edges=False)
@@ -89,15 +89,14 @@ for place, where in places.items():
             print(f"    {name:35s} r = {r:.2f}  rmse = {error:.4f}  on {here.sum()} pixels")
 
 # %%
-# One field is one field: the numbers of other fields scatter about these. :doc:`/guide/networks`
-# has the means of many. Holes that a map fills are a convenience for looking at it, and not data:
-# leave them out of statistics with the mask that you gave.
+# These are the numbers of one field. :doc:`/validation/measured` has the means of many. Filled
+# holes are for figures and contain no data: exclude them from statistics with your mask.
 #
-# What the map says of itself
-# ---------------------------
-# Near holes fewer galaxies speak, and the error of the map has to know. Kaiser-Squires says how
-# large the
-# *noise* is; the network how far it may be from the *truth*, noise and all (:ref:`conventions`).
+# Errors of the map
+# -----------------
+# Near holes, fewer galaxies contribute, and the error of a map must be larger there. The error of
+# Kaiser-Squires is the *noise*. That of the network is the difference from the *truth*, which
+# includes the noise (:ref:`conventions`).
 
 figure = plt.figure(figsize=(8, 3.4), layout="constrained")
 titles = ["Kaiser-Squires: noise", "MaskedCNN: about the truth"]

@@ -3,8 +3,8 @@
 From your own table to a map in DS9
 ===================================
 
-A table of galaxies with column names of its own becomes a mass map that lines up with an image,
-and a list of peaks that DS9 draws over it.
+Read a table with your own column names, test its sign convention, make a mass map that aligns with
+an image, and draw the peaks over it in DS9.
 """
 
 from importlib.resources import files
@@ -31,9 +31,9 @@ from lensmap.plotting import plot_peaks
 # %%
 # The table
 # ---------
-# ``mine.csv`` stands for your file. Here it holds the galaxies of the bundled mock, with other
-# names and in the signs of an image, as most codes that measure shapes write them: e2 the other
-# way round. Any file that `astropy.table.Table` reads will do.
+# ``mine.csv`` stands for your file. Here, it contains the galaxies of the bundled mock with other
+# column names, and with the signs of image coordinates, as most shape-measurement codes write them:
+# e2 has the opposite sign. Any file that `astropy.table.Table` reads will do.
 
 scratch = TemporaryDirectory()
 folder = Path(scratch.name)
@@ -49,28 +49,27 @@ for line in path.read_text().splitlines()[:3]:
     print(line[:90])
 
 # %%
-# Names, signs and kind
-# ---------------------
-# Three things are to be said, none of which lensmap guesses: which column is what, the
-# *convention* of the signs, and the *kind* of ellipticity (:ref:`conventions` has a picture of
-# each). What the documentation of a catalog says of signs is often wrong or silent. Say what
-# you believe, and then ask the galaxies:
+# Column names, signs and kind of ellipticity
+# -------------------------------------------
+# Declare three things, which lensmap does not guess: the names of the columns, the *convention* of
+# the signs, and the *kind* of ellipticity (:ref:`conventions` has a picture of each). The
+# documentation of a catalog is often incomplete or wrong about signs. Declare what you believe, and
+# test it on the galaxies:
 
 columns = {"ra": "RAJ2000", "dec": "DEJ2000", "e1": "g_one", "e2": "g_two", "weight": "shape_wt"}
 believed = ShearCatalog.read(path, columns, convention="celestial", kind="shear")
 print(check_convention(believed, rng=0))
 
 # %%
-# The galaxies speak against it: mirrored, they would have far more E-mode and no B-mode. With the
-# convention that is suggested, the test agrees:
+# The test rejects this convention: with the opposite sign of e2, the E-mode is much stronger and
+# the B-mode vanishes. With the suggested convention, the test agrees:
 
 catalog = ShearCatalog.read(path, columns, convention="euclidean", kind="shear")
 verdict = check_convention(catalog, rng=0)
 print(verdict.handedness, "/", verdict.sign)
 
 # %%
-# This is what a wrong sign does to a map. No error is raised; the peaks just fall apart, and
-# there is as much in the B-mode as in the E-mode:
+# A wrong sign raises no error. The peaks fall apart, and the B-mode is as strong as the E-mode:
 
 wcs = make_wcs(catalog, 0.25 * u.arcmin)
 estimator = KaiserSquires(smoothing=1 * u.arcmin, uncertainty="rotations")
@@ -88,17 +87,17 @@ plt.show()
 # %%
 # The map
 # -------
-# The pixels are those of a tangent plane over the galaxies. If you have an image of the field,
-# take its WCS instead: ``WCS(header)`` of Astropy, with its ``array_shape``; the map then has the
-# pixels of the image.
+# The pixels are those of a tangent plane over the galaxies. To use the pixels of an image of the
+# field, take its WCS instead: Astropy's ``WCS(header)`` with its ``array_shape``
+# (:ref:`full-resolution` shows how to join small pixels).
 
 kappa = estimator.reconstruct(catalog, wcs)
 print(f"{kappa.shape} pixels of {kappa.pixel_scale:.2f}, "
       f"{kappa.meta['n_galaxies']} galaxies used")
 
 # %%
-# Significance comes from the same galaxies turned at random, at each pixel. The highest B-mode
-# says how far noise and systematic errors reach; a peak has to exceed that.
+# The noise of each pixel comes from maps of randomly rotated galaxies. The highest B-mode shows the
+# level of noise and systematic errors, which a peak must exceed.
 
 peaks = find_peaks(kappa, 4)
 noise = kappa.uncertainty.array
@@ -117,7 +116,8 @@ plt.show()
 # %%
 # Into DS9
 # --------
-# One FITS file has the map and all that belongs to it, each image with the same celestial header:
+# One FITS file contains the map, its B-mode, uncertainty, mask and counts, each with the same
+# celestial header:
 
 kappa.write(folder / "kappa.fits")
 write_regions(peaks, folder / "peaks.reg", radius=2 * u.arcmin)
@@ -128,22 +128,22 @@ with fits.open(folder / "kappa.fits") as hdus:
 print((folder / "peaks.reg").read_text())
 
 # %%
-# The map in a frame of its own, with circles about the peaks, and its contours over an image:
+# Open the map with circles around the peaks, or next to an image with matched frames:
 #
 # .. code-block:: console
 #
 #     $ ds9 kappa.fits -cmap b -zoom to fit -regions load peaks.reg
 #     $ ds9 image.fits -frame new kappa.fits -match frame wcs
 #
-# Aladin and CARTA open ``kappa.fits`` as it is; CARTA takes regions as ``peaks.crtf``, another
-# suffix for ``write_regions``. In Python the file comes back whole:
+# Aladin and CARTA also open ``kappa.fits``. For regions in CARTA, give ``write_regions`` the suffix
+# ``.crtf``. In Python, read the file back:
 
 again = ConvergenceMap.read(folder / "kappa.fits")
 print(again.meta["estimator"], again.meta["convention"], again.meta["n_galaxies"])
 scratch.cleanup()
 
 # %%
-# The same in one line of a shell:
+# The same on the command line:
 #
 # .. code-block:: console
 #
@@ -151,5 +151,5 @@ scratch.cleanup()
 #           --columns ra=RAJ2000,dec=DEJ2000,e1=g_one,e2=g_two,weight=shape_wt \
 #           --smoothing 1arcmin --pixel-scale 0.25arcmin --uncertainty 100 --plot kappa.png
 #
-# See also :doc:`/guide/catalogs` for the columns that lensmap knows, :doc:`/guide/maps` for what
-# can be done with a map, and :doc:`/guide/peaks` for how high a peak must be.
+# See also :doc:`/guide/catalogs` for known column names, :doc:`/guide/maps` for operations on maps,
+# and :doc:`/guide/peaks` for thresholds and false peaks.

@@ -1,11 +1,11 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """
-An estimator of your own
-========================
+Write and compare an estimator
+==============================
 
-A method is a class with its mathematics in one function, arrays in and arrays out. All else
-(catalogs, WCS, masks, noise, FITS) it has from its base class, and it can be compared with the
-others on skies of which the truth is known.
+Implement a reconstruction method as a class with one function, arrays in and arrays out. The base
+class provides catalogs, WCS, masks, noise and FITS files. Then test it, and compare it with other
+methods on simulated fields.
 """
 
 import matplotlib.pyplot as plt
@@ -23,16 +23,15 @@ from lensmap.validation import ValidationSetup, compare, contrast, summarize_sco
 # %%
 # The method
 # ----------
-# A Wiener filter expects the same power everywhere; a sky has clusters in some places and nothing
-# in others. So: take the Kaiser-Squires map apart into scales, each the difference of two
-# Gaussian smoothings, measure the power of each scale *around each pixel*, and keep the part of
-# it that the noise does not explain,
+# A Wiener filter assumes the same power everywhere, but clusters are in some places only. The
+# method of this tutorial divides the Kaiser-Squires map into scales, each the difference of two
+# Gaussian smoothings. It measures the power of each scale *around each pixel*, and keeps the
+# fraction that exceeds the noise:
 #
 # .. math:: f = \max\left(0,\ 1 - \frac{\sigma_\mathrm{noise}^2}{\langle d^2 \rangle}\right) .
 #
-# What is smoother than the last scale is kept. This is not linear, so that the noise of the
-# result is no simple sum; random rotations of the galaxies measure it, without a line of code
-# here.
+# Scales larger than the last one are kept. The method is not linear, so that its noise is not a
+# simple sum. The base class measures it with random rotations of the galaxies.
 
 
 class LocalPower(Estimator):
@@ -81,26 +80,28 @@ class LocalPower(Estimator):
 print(LocalPower(extent=3))
 
 # %%
-# ``grid.sum_wg`` is the weighted sum of the reduced shear in each pixel, in the basis of the
-# pixel axes; ``grid.noise_sum`` the variance of that sum. In the place of None a B-mode may go
-# back, in the same basis; the base class sets its sign on the sky. Parameters are keyword-only,
-# with defaults, and stored under their own names: then ``repr``, ``replace`` and copies work.
+# ``grid.sum_wg`` is the weighted sum of the reduced shear in each pixel, with respect to the
+# pixel axes. ``grid.noise_sum`` is the variance of that sum. The second value of ``Inversion`` is
+# the B-mode with respect to the pixel axes, or None; the base class sets its sign on the sky.
+# Parameters are keyword-only, have defaults, and are stored under their own names, so that
+# ``repr``, ``replace`` and copies work.
 #
-# Is it right?
-# ------------
-# A sign, a half pixel or a forgotten mask is quickly wrong and slowly found.
-# `lensmap.testing.check_estimator` knows the laws that every estimator obeys, wherever on the sky
-# and however the image is rotated, and says which of them do not apply to this one.
+# Test it
+# -------
+# `lensmap.testing.check_estimator` tests the properties that every estimator must have, at many
+# positions on the sky and image orientations. It finds wrong signs, shifts by half a pixel, and
+# ignored masks, and lists the tests that do not apply.
 
 print(check_estimator(LocalPower))
 
 # %%
-# :doc:`/development/architecture` explains each law.
+# :doc:`/development/architecture` explains each test.
 #
-# On the same skies
-# -----------------
-# `lensmap.validation.ValidationSetup` says what is simulated. Small fields serve here, and few of
-# them; ``seed=1`` are other fields than those on which ``finest`` and ``extent`` were chosen.
+# Compare methods on the same fields
+# ----------------------------------
+# `lensmap.validation.ValidationSetup` describes the fields and the survey. This example uses a few
+# small fields. ``seed=1`` gives other fields than those on which ``finest`` and ``extent`` were
+# chosen.
 
 sky = HaloModelField(z_source=1.0, shape=(160, 160), pixel_scale=0.6 * u.arcmin)
 setup = ValidationSetup(sky=sky)
@@ -128,9 +129,10 @@ figure.colorbar(figure.axes[0].images[0], ax=figure.axes, label="convergence", s
 plt.show()
 
 # %%
-# On several
-# ----------
-# All estimators see the same galaxies of the same fields. Means over the fields have errors:
+# Scores
+# ------
+# All estimators map the same galaxies of the same fields. The errors come from the scatter between
+# fields:
 
 table = summarize_scores(scores)
 for row in table:
@@ -138,8 +140,8 @@ for row in table:
           f"rmse = {row['rmse']:.4f} +- {row['rmse_err']:.4f}")
 
 # %%
-# Fields differ more than estimators do. Whether one is better than another on the *same* fields
-# is a question of differences, field by field:
+# Fields differ more than estimators. To compare two estimators, take the difference of their scores
+# in each field:
 
 for rival in ("Kaiser-Squires", "Wiener filter"):
     rows = contrast(scores, "LocalPower", rival, metrics=["pearson_r", "rmse"])
@@ -148,7 +150,7 @@ for rival in ("Kaiser-Squires", "Wiener filter"):
               f"{row['difference']:+.4f} +- {row['difference_err']:.4f}")
 
 # %%
-# Before such a comparison is published, each rival has to be at its best:
-# `lensmap.validation.tune_linear` finds the smoothing of Kaiser-Squires and the prior of the
-# Wiener filter on fields that are not those of the comparison, and your own parameters deserve
-# the same. Then take large fields, and some dozens of them.
+# Before you publish such a comparison, tune each method. `lensmap.validation.tune_linear` finds the
+# smoothing of Kaiser-Squires and the prior of the Wiener filter on fields outside the comparison;
+# do the same for your own parameters. Then compare on several dozen large fields
+# (:doc:`/guide/validation`).

@@ -3,8 +3,9 @@
 HSC, DES and KiDS columns
 =========================
 
-Three surveys write the same galaxies in three ways: other column names, other signs, another kind
-of ellipticity, another calibration. Read with the presets of lensmap they give the same map.
+Read catalogs in the formats of HSC, DES and KiDS with the column presets of lensmap. The surveys
+differ in column names, signs, kind of ellipticity and calibration. The same galaxies in the three
+formats give the same map.
 """
 
 import warnings
@@ -22,10 +23,9 @@ from lensmap.catalog import COLUMN_PRESETS, Calibration
 print("presets:", ", ".join(COLUMN_PRESETS))
 
 # %%
-# The galaxies are those of the bundled mock, 30 500 behind two clusters. We write them as each
-# survey would, including the biases that its calibration takes out. In your script the line after
-# each of these tables, ``ShearCatalog(...)`` or ``ShearCatalog.read(path, ...)``, is all that
-# there is.
+# The galaxies are those of the bundled mock: 30 500 behind two clusters. We write them as each
+# survey would, including the biases that its calibration removes. In your script, you need only
+# the line after each of these tables: ``ShearCatalog.read(path, ...)``.
 
 mock = Table.read(files("lensmap") / "data" / "demo_catalog.fits")
 mock.meta.clear()
@@ -35,10 +35,10 @@ rng = np.random.default_rng(1)
 # %%
 # HSC
 # ---
-# Distortions, :math:`(a^2 - b^2) / (a^2 + b^2)`, in sky coordinates. A shape that is a distortion
-# responds to shear by :math:`2 R`, and the responsivity R comes from the column of intrinsic
-# dispersions. What HSC calls ``sigma_e`` is the *measurement* error. The biases m and c of each
-# galaxy are columns.
+# HSC has distortions, :math:`(a^2 - b^2) / (a^2 + b^2)`, in sky coordinates. The response of a
+# distortion to shear is :math:`2 R`, and the responsivity R comes from the column with the
+# intrinsic dispersion. The HSC column ``sigma_e`` is the *measurement* error. The biases m and c
+# of each galaxy are columns.
 
 e = mock["e1"] + 1j * mock["e2"]
 e = 2 * e / (1 + np.abs(e) ** 2)
@@ -62,10 +62,10 @@ print(f"R = {calibration.responsivity:.3f}, m = {calibration.m:+.2f}")
 # %%
 # DES
 # ---
-# Metacalibration: ellipticities on the axes of the image (*euclidean*), with the response of each
-# galaxy to shear in four columns. Its mean over the catalog calibrates, never that of one
-# galaxy, which is mostly noise. A selection by ``where=`` needs its columns on the sheared images,
-# which give the response of the selection (:doc:`/guide/catalogs`).
+# DES has metacalibration: ellipticities with respect to the image axes (*euclidean*), and the
+# response of each galaxy to shear in four columns. The mean over the catalog is the calibration;
+# the response of a single galaxy is mostly noise. A selection by ``where=`` needs its columns on
+# the sheared images, which give the response of the selection (:doc:`/guide/catalogs`).
 
 response = 0.7
 des = Table({
@@ -81,9 +81,9 @@ print(Calibration.from_catalog(from_des).matrix.round(2))
 # %%
 # KiDS
 # ----
-# *lensfit* shears, euclidean. The multiplicative bias is published for each tomographic bin and
-# not as a column: give every galaxy the number of its bin, and the mean ellipticity of the bin as
-# c1 and c2.
+# KiDS has *lensfit* shears, euclidean. The multiplicative bias is published for each tomographic
+# bin and not as a column. Give every galaxy the value of its bin as ``m``, and the mean
+# ellipticity of the bin as ``c1`` and ``c2``.
 
 m_of_bin = np.array([-0.009, -0.011, -0.015, 0.002, 0.007])  # yours: from the paper of the release
 redshift = rng.uniform(0.1, 1.2, n)
@@ -121,13 +121,13 @@ figure.colorbar(figure.axes[0].images[0], ax=figure.axes, label="convergence", s
 plt.show()
 
 # %%
-# They differ by what the calibration of means leaves: the noise of the responses, and a
-# responsivity that knows one dispersion.
+# The maps differ slightly, because the responses are noisy, and because the responsivity assumes a
+# single dispersion.
 #
-# What goes wrong
+# Common mistakes
 # ---------------
-# HSC's distortions taken for shears make a map that is too high by a constant, which nothing but
-# a known mass would show. A preset knows what is documented, and warns:
+# If HSC distortions are read as shears, the map is too high by a constant factor. Nothing in the
+# map shows this, but the preset knows the documented kind, and warns:
 
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
@@ -137,7 +137,7 @@ right = np.nanmax(estimator.reconstruct(from_hsc, wcs).data)
 print(f"too high by {np.nanmax(estimator.reconstruct(wrong, wcs).data) / right:.2f}")
 
 # %%
-# A wrong sign the galaxies themselves can tell, whatever the columns are called:
+# A wrong sign can be detected from the galaxies:
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -145,5 +145,5 @@ with warnings.catch_warnings():
 print(check_convention(wrong, rng=0).suggestions)
 
 # %%
-# ``lensmap check des.fits --columns des_y3`` asks the same on the command line.
+# ``lensmap check des.fits --columns des_y3`` runs the same test on the command line.
 # :doc:`/guide/catalogs` lists every preset with its columns and references.
