@@ -178,7 +178,7 @@ def comparison(results):
     add("loss L", "200 to 210; H21 10 to 20 % higher", of("summary", "loss", 0),
         f"``h21like``: {brief(paper.get('summary', 'loss', 'h21like'), 0)}; KS at 150\": "
         f"{brief(paper.get('summary', 'loss', 'ks150'), 0)}. L depends on the small scales of a "
-        "simulation: ours imitates theirs")
+        "simulation; these fields have the resolution of theirs")
     for theta, place in ((1.3, "1.3 arcmin"), (4.7, "5 arcmin"), (27.0, "27 arcmin")):
         cells = []
         for name in ("cha2025", "lensmap", "wiener:tuned"):
@@ -186,7 +186,7 @@ def comparison(results):
             truth = paper.near("autocorrelation", "xi", "truth", theta)[0]
             cells.append(brief((xi / truth, error / truth), 2))
         add(f"autocorrelation, map / truth, at {place}", "recovered but below 0.8 arcmin", cells,
-            "means over fields, of maps less their mean; theirs are medians")
+            "means over fields, of maps minus their mean; the paper has medians")
     for low, high, published in ((1e14, 1.5, "0.75; KS 0.35"), (3e14, 3.5, "0.90"),
                                  (3.5e14, 4, "1.00 above 3.5e14")):
         place = {"definition": "paper", "ranking": "all", "low": low}
@@ -194,8 +194,8 @@ def comparison(results):
         ks = paper.get("completeness", "rate", "ks150", **place)
         add(f"completeness, {low / 1e14:g} to {high:g}e14, all peaks", published,
             of("completeness", "rate", 2, **place),
-            f"KS at 150\": {brief(ks, 2)}. Not corrected for chance matches, {chance:.2f} for "
-            "``cha2025``; their density of peaks is unknown")
+            f"KS at 150\": {brief(ks, 2)}. Not corrected for chance matches ({chance:.2f} for "
+            "``cha2025``); the paper does not state its density of peaks")
         highest = {**place, "ranking": "highest"}
         add("the same, the highest 20 peaks per deg\\ :sup:`2`, corrected for chance", "--",
             of("completeness", "corrected", 2, **highest), "")
@@ -203,14 +203,14 @@ def comparison(results):
         "map on truth, at all true clusters, detected or not; r is "
         + ", ".join(of("mass_lines", "r", 2)))
     add("null fields, minimum of kappa", "-0.04 (text), -0.02 (caption)",
-        of("null", "kappa_min", 3), "over all pixels of all fields; theirs is of 1000 fields")
+        of("null", "kappa_min", 3), "over all pixels of all fields; the paper has 1000 fields")
     add("null fields, maximum", "0.06 (text), 0.04 (caption)", of("null", "kappa_max", 3), "")
     add("null fields, mode", "-0.01", of("null", "mode", 4), "")
     add("null fields, skewness", "positive", of("null", "skewness", 2), "")
     add("r with a mask; without a mask", "stays good",
         [f"{a}; {b}" for a, b in zip(of("masked", "pearson_r", 3), of("summary", "pearson_r", 3),
                                      strict=True)],
-        "a third of each field masked; theirs is the footprint of a survey of Coma")
+        "a third of each field masked; the paper has the footprint of a survey of Coma")
     mass = {quantity: paper.get("coma_masses", quantity, "NFW fit")
             for quantity in ("mean", "mean_low", "mean_high", "log_ratio", "covered")}
     mean = mass["mean"][0]
@@ -219,7 +219,7 @@ def comparison(results):
          "", ""],
         "an NFW fit to the shear of a mock of 7.4, since their catalog is not public; mean "
         f"ln(fit / true) {brief(mass['log_ratio'], 2)}, {brief(mass['covered'], 2)} of the "
-        "intervals hold the truth")
+        "intervals contain the truth")
     for test, threshold in (("excess", 3.0), ("paths", 0.9)):
         place = {"definition": test, "low": threshold}
         cells = [
@@ -261,26 +261,26 @@ def networks(results):
             for quantity in ("n_fields", "kappa_low", "kappa_high", "kappa_min", "kappa_max")}
     within = {name: text(name, "summary", "coverage_68", 1, factor=100) for name in SETUPS}
     lines = [
-        "Field by field beside the Wiener filter, at :math:`z_s = 1`, at 2.5, and at 2.5 with the "
-        "resolution of MassiveNuS:",
+        "Differences from the Wiener filter, field by field, at :math:`z_s = 1`, at 2.5, and at "
+        "2.5 with the resolution of MassiveNuS:",
         "",
         *(f"* {differences(results, name)}" for name in ("lensmap", "cha2025", "h21like")),
         "",
-        "Masks cost little: with a third of the field masked, r of ``lensmap`` in unmasked pixels "
-        f"is {text('z1', 'masked', 'pearson_r', 3)} at :math:`z_s = 1` and "
-        f"{text('paper', 'masked', 'pearson_r', 3)} on fields like those of the paper, beside "
-        f"{text('z1', 'summary', 'pearson_r', 3)} and {text('paper', 'summary', 'pearson_r', 3)} "
-        "without a mask.",
+        "With a third of the field masked, r of ``lensmap`` in unmasked pixels is "
+        f"{text('z1', 'masked', 'pearson_r', 3)} at :math:`z_s = 1` and "
+        f"{text('paper', 'masked', 'pearson_r', 3)} on fields like those of the paper. Without a "
+        f"mask, it is {text('z1', 'summary', 'pearson_r', 3)} and "
+        f"{text('paper', 'summary', 'pearson_r', 3)}.",
         "",
         f"The 68 per cent error bars of ``lensmap`` contain the truth in {within['z1']} per "
         f"cent of the pixels at :math:`z_s = 1`, {within['z2.5']} at 2.5 and {within['paper']} "
         "with the resolution of MassiveNuS.",
         "",
-        f"On {null['n_fields']:.0f} null fields its map has a scatter of "
-        f"{text('paper', 'null', 'rms', 4)}, the Wiener filter's "
+        f"On {null['n_fields']:.0f} null fields, maps by ``lensmap`` have a scatter of "
+        f"{text('paper', 'null', 'rms', 4)}, and those by the Wiener filter "
         f"{text('paper', 'null', 'rms', 4, REFERENCE)}. 99.8 per cent of the pixels are between "
-        f"{null['kappa_low']:.3f} and {null['kappa_high']:.3f}, and the extremes of all are "
-        f"{null['kappa_min']:.3f} and {null['kappa_max']:.3f}: noise that looks like a small "
+        f"{null['kappa_low']:.3f} and {null['kappa_high']:.3f}, and all are between "
+        f"{null['kappa_min']:.3f} and {null['kappa_max']:.3f}: noise that resembles a small "
         f"cluster appears as one. There are {text('paper', 'null', 'peaks_k05', 2)} peaks per "
         f"square degree above 0.05 and {text('paper', 'null', 'peaks_k10', 3)} above 0.1 (the "
         f"Wiener filter: {text('paper', 'null', 'peaks_k05', 2, REFERENCE)} and "
@@ -294,7 +294,7 @@ def arms(results):
     """Return how often arms of mocks of Coma are found, and how often in fields without arms."""
     rows = []
     for test, threshold, words in (
-        ("paths", 0.5, "paths along a half"), ("paths", 0.7, "along 70 per cent"),
+        ("paths", 0.5, "path along 50 per cent"), ("paths", 0.7, "along 70 per cent"),
         ("paths", 0.9, "along 90 per cent"),
         ("excess", 2.0, "an excess of 2 sigma"), ("excess", 2.5, "of 2.5 sigma"),
         ("excess", 3.0, "of 3 sigma"),
