@@ -48,8 +48,8 @@ with warnings.catch_warnings():
     catalog = ShearCatalog.read(path, convention="euclidean", kind="shear")
 
 # %%
-# With the other sign of e2, the E-mode is stronger and the B-mode is consistent with noise: the
-# convention is ``"euclidean"``.
+# With the other sign of e2, the E-mode is stronger and the B-mode weaker: the convention is
+# ``"euclidean"``. Some B-mode remains, from systematic errors or from gaps in the data.
 #
 # The map
 # -------
