@@ -192,7 +192,7 @@ def _range(what, value, found, asked):
 def table_of(rows, n_fields):
     """Return the table as reStructuredText."""
     lines = [f".. list-table:: {n_fields} fields, seed {SEED}", "   :header-rows: 1", ""]
-    head = ("what", "z_s", "reference", "simulator", "asked", "holds")
+    head = ("statistic", "z_s", "reference", "simulator", "required", "passed")
     for row in [head, *rows]:
         what, z, *rest, last = row
         z = z if isinstance(z, str) else ("" if np.isnan(z) else f"{z:g}")
