@@ -17,6 +17,7 @@ from lensmap.networks._residuals import ResidualSpectrum, mean_variables
 from lensmap.networks._session import keras_session
 from lensmap.networks._symmetries import SYMMETRIES, apply_symmetry, undo_symmetry
 from lensmap.networks._tiles import Tiling
+from lensmap.networks.models._outside_graph import maps_only
 from lensmap.utils import ParameterError, ParameterTypeError
 
 __all__ = ["Network", "Prediction"]
@@ -238,7 +239,8 @@ class Network:
         fast as eager execution. `keras.Model.predict` would trace a new graph for each size.
         """
         def call(images):
-            return self.model(images, training=False)
+            with maps_only():
+                return self.model(images, training=False)
 
         if keras.backend.backend() != "tensorflow":
             return call

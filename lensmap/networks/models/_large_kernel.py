@@ -11,6 +11,9 @@ Arrays of tiles have the axes ``(y, x, channel, image, tile in y, tile in x)``, 
 pixels within a tile. In this order the Fourier transforms act on the first axes and the kernel on
 the channels, without transposes in between. In comments on shapes, "ri" is an axis of length 2 for
 the real and the imaginary part, and k is an axis of frequencies.
+
+Where only maps are made, and no gradients are needed, the layers may use fast Fourier transforms
+outside the graph instead (modules `_outside_graph` and `_overlap_save`).
 """
 
 from functools import lru_cache
@@ -20,6 +23,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from lensmap.networks.models._outside_graph import correlate_outside, is_outside_faster
+from lensmap.networks.models._overlap_save import KeptSpectrum
 from lensmap.utils import ParameterError
 
 __all__ = ["LargeConv2D", "LargeConv2DTranspose"]
@@ -62,6 +67,10 @@ def _uses_tiles(layer, c_in):
     if layer.method == "auto":
         return _tiles_are_faster(layer.kernel_size, c_in, layer.filters)
     return layer.method == "fft"
+
+
+def _is_outside_faster(layer, c_in):
+    return is_outside_faster(layer, c_in, _valid, [_tiling(k)[1] for k in layer.kernel_size])
 
 
 def _finish(layer, outputs, dtype):
@@ -118,6 +127,7 @@ class LargeConv2D(keras.layers.Conv2D):
         super().__init__(filters, kernel_size, **kwargs)
         _check_arguments(self, method, ("valid", "same"))
         self.method = method
+        self._kept_spectrum = KeptSpectrum()
 
     def get_config(self) -> dict:
         """Return the parameters of the layer, for ``from_config``.
@@ -149,8 +159,11 @@ class LargeConv2D(keras.layers.Conv2D):
         if self.padding == "same":
             before = tuple((k - 1) // 2 for k in self.kernel_size)
             after = tuple(k // 2 for k in self.kernel_size)
-        dtype = _working_dtype(inputs)
-        outputs = _valid(ops.cast(inputs, dtype), ops.cast(self.kernel, dtype), before, after)
+        images, kernel = _in_working_dtype(inputs, self.kernel)
+        if _is_outside_faster(self, inputs.shape[-1]):
+            outputs = correlate_outside(images, kernel, self._kept_spectrum, before, after)
+        else:
+            outputs = _valid(images, kernel, before, after)
         return _finish(self, outputs, inputs.dtype)
 
 
@@ -194,6 +207,7 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
         super().__init__(filters, kernel_size, **kwargs)
         _check_arguments(self, method, ("valid",))
         self.method = method
+        self._kept_spectrum = KeptSpectrum()
         if self.output_padding is not None:
             raise ParameterError("output_padding", "None", repr(self.output_padding))
 
@@ -222,15 +236,22 @@ class LargeConv2DTranspose(keras.layers.Conv2DTranspose):
         """
         if not _uses_tiles(self, inputs.shape[-1]):
             return super().call(inputs)
-        dtype = _working_dtype(inputs)
-        kernel = ops.transpose(ops.cast(self.kernel, dtype), (0, 1, 3, 2))
-        return _finish(self, _full(ops.cast(inputs, dtype), kernel), inputs.dtype)
+        images, kernel = _in_working_dtype(inputs, self.kernel)
+        if _is_outside_faster(self, inputs.shape[-1]):
+            margin = tuple(k - 1 for k in self.kernel_size)
+            outputs = correlate_outside(
+                images, kernel, self._kept_spectrum, margin, margin, transposed=True
+            )
+        else:
+            outputs = _full(images, ops.transpose(kernel, (0, 1, 3, 2)))
+        return _finish(self, outputs, inputs.dtype)
 
 
-def _working_dtype(x):
-    """Return the dtype of the Fourier transforms, for which half precision is not sufficient."""
-    dtype = keras.backend.standardize_dtype(x.dtype)
-    return dtype if dtype == "float64" else "float32"
+def _in_working_dtype(images, kernel):
+    """Cast to the dtype of the Fourier transforms, for which half precision is not sufficient."""
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    dtype = dtype if dtype == "float64" else "float32"
+    return ops.cast(images, dtype), ops.cast(kernel, dtype)
 
 
 def _tiles_are_faster(kernel_size, c_in, c_out):
@@ -265,7 +286,7 @@ def _tiles_are_faster(kernel_size, c_in, c_out):
 # ---------------------------------------------------------------------------------------------
 
 
-def _valid(x, kernel, before, after):
+def _valid(x, kernel, before=(0, 0), after=(0, 0)):
     """Correlate images with a kernel, keeping pixels where the kernel lies within the padded image.
 
     The images are ``(n, ny, nx, c)``, the kernel is ``(kh, kw, c, c_out)``. ``before`` and
