@@ -45,9 +45,9 @@ def disk(radius):
 
 def coverage_of_field(name, scale, source, corners, seed):
     """Return the coverage of one field for each corner, radius and way."""
-    from lensmap.networks import load_network
+    from lensmap.networks import as_network
 
-    network = load_network(name)
+    network = as_network(name)
     rng = np.random.default_rng(seed)
     side = shape_of(scale)
     model = HaloModelField(z_source=source, pixel_scale=scale * u.arcmin, shape=(side, side))

@@ -75,9 +75,9 @@ def columns_of(sums, null):
 
 def observe_field(name, scale, source, corners, seed):
     """Return the sums of one field in all corners of its kind."""
-    from lensmap.networks import load_network
+    from lensmap.networks import as_network
 
-    network = load_network(name)
+    network = as_network(name)
     rng = np.random.default_rng(seed)
     side = shape_of(scale)
     model = HaloModelField(
