@@ -103,8 +103,9 @@ class CNNReconstructor(Estimator):
         ``sigma_e`` or, without this column, measures the dispersion
         as a function of the weight.
     tile_size : int
-        The side, in pixels, of the overlapping tiles into which larger maps are split for the
-        network.
+        The approximate side, in pixels, of the overlapping tiles into which larger maps are split
+        for the network. Tiles have up to 2.3 times the pixels of such a square where smaller ones
+        would overlap so much that more than 1.3 times the pixels of the map are computed.
 
     Raises
     ------

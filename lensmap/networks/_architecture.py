@@ -26,12 +26,17 @@ class Architecture:
         The sides of the input must be multiples of this number of pixels.
     reach : int
         The distance from the edge of the input image, in pixels, within which the edge affects the
-        predicted map. Large maps are predicted in tiles that overlap by at least twice this
-        distance.
+        predicted map. Large maps are predicted in tiles that overlap by twice this distance, so
+        that the map does not depend on the tiles.
     margin : int
         The width, in pixels, of the border of the input image where the predicted map is
         unreliable. The field is therefore padded with an empty border of at least this width, and
         the border is cut off the predicted map.
+    tile_overlap : int or None
+        The number of pixels that neighboring tiles of a large map share, if less than twice the
+        reach, for networks on whose maps the edge has little influence close to the reach. A
+        sixteenth of the overlap on either side of its center is blended. None takes twice the
+        reach.
     large_scales : float or None
         The standard deviation, in pixels, of the Gaussian that separates small from large scales.
         The large scales of the map come from a Wiener filter, which also solves for the mass
@@ -56,12 +61,15 @@ class Architecture:
     large_scales: float | None = None
     build: Callable[..., Any] | None = None
     start: Callable[[Any], None] | None = None
+    tile_overlap: int | None = None
 
     def __post_init__(self) -> None:
         check_choice(self.inputs, "inputs", tuple(INPUTS))
         check_count(self.stride, "stride", minimum=1)
         check_count(self.reach, "reach")
         check_count(self.margin, "margin")
+        if self.tile_overlap is not None:
+            check_count(self.tile_overlap, "tile_overlap")
         if self.large_scales is not None:
             check_number(
                 self.large_scales, "large_scales", "a positive number of pixels", low=1e-3
@@ -73,7 +81,8 @@ class Architecture:
         Returns
         -------
         dict
-            All attributes except ``build`` and ``start``, keyed by name.
+            All attributes except ``build``, ``start`` and ``tile_overlap``, keyed by name.
         """
-        names = (item.name for item in fields(self) if item.name not in ("build", "start"))
+        skipped = ("build", "start", "tile_overlap")
+        names = (item.name for item in fields(self) if item.name not in skipped)
         return {name: getattr(self, name) for name in names}

@@ -25,6 +25,9 @@ __all__ = ["Network", "Prediction"]
 # Smaller maps are padded to this side, because some networks need as many pixels.
 _MIN_SIDE_PIXELS = 64
 
+# Larger images use the way of large kernels that needs less memory, even if it is slower.
+_MAX_USUAL_PIXELS = 1100**2
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -153,6 +156,8 @@ class Network:
             field.
         tile_size : int
             The approximate side, in pixels, of the tiles into which larger maps are divided.
+            Tiles have up to 2.3 times the pixels of such a square where smaller ones would overlap
+            so much that more than 1.3 times the pixels of the map are computed.
 
         Returns
         -------
@@ -227,19 +232,30 @@ class Network:
 
     def _tiling(self, tile_size):
         stride, reach = self.architecture.stride, self.architecture.reach
-        overlap = -(-2 * reach // stride) * stride
+        overlap, blend = 2 * reach, 0
+        if self.architecture.tile_overlap is not None:
+            overlap = min(overlap, self.architecture.tile_overlap)
+            blend = overlap // 8
+        overlap = -(-overlap // stride) * stride
         size = max(-(-tile_size // stride) * stride, overlap + stride)
-        return Tiling(size, overlap, reach // 2, stride)
+        return Tiling(size, overlap, (overlap - blend) // 2, stride)
 
     @cached_property
     def _call(self):
-        """The Keras model as a function that converts input images to output images.
+        return self._compiled(save_memory=False)
+
+    @cached_property
+    def _call_large(self):
+        return self._compiled(save_memory=True)
+
+    def _compiled(self, save_memory):
+        """Return the Keras model as a function that converts input images to output images.
 
         With the TensorFlow backend, the function is one graph for all map sizes, which is twice as
         fast as eager execution. `keras.Model.predict` would trace a new graph for each size.
         """
         def call(images):
-            with maps_only():
+            with maps_only(save_memory=save_memory):
                 return self.model(images, training=False)
 
         if keras.backend.backend() != "tensorflow":
@@ -252,11 +268,14 @@ class Network:
 
     def __getstate__(self):
         # A graph can be neither copied nor pickled. It is built again when needed.
-        return {name: value for name, value in self.__dict__.items() if name != "_call"}
+        graphs = ("_call", "_call_large")
+        return {name: value for name, value in self.__dict__.items() if name not in graphs}
 
     def _run(self, planes):
+        is_large = planes.shape[0] * planes.shape[1] > _MAX_USUAL_PIXELS
+        call = self._call_large if is_large else self._call
         images = keras.ops.convert_to_tensor(planes[np.newaxis], dtype="float32")
-        result = keras.ops.convert_to_numpy(self._call(images))[0]
+        result = keras.ops.convert_to_numpy(call(images))[0]
         if result.shape[:2] != planes.shape[:2]:
             raise ParameterError(
                 "model",

@@ -43,6 +43,33 @@ def test_tiles_have_no_seams(network):
     assert np.abs(tiled - whole).max() < 0.01 * whole.std()
 
 
+def _like_cha2025():
+    """The layers of the paper with kernels of 9 x 9 pixels, and their reach."""
+    inputs = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 9, padding="same", activation="leaky_relu")(inputs)
+    for _ in range(2):
+        x = layers.Conv2D(4, 9, activation="leaky_relu")(x)
+        x = layers.Conv2DTranspose(4, 9, activation="leaky_relu")(x)
+    model = keras.Model(inputs, layers.Conv2D(1, 1)(x))
+    return model, Architecture("paper", reach=4 + 2 * 8, margin=4)
+
+
+def _like_h21like():
+    return build("h21like", width=4, size=3), Architecture("smoothed", stride=4, reach=48)
+
+
+@pytest.mark.parametrize("make", [_like_cha2025, _like_h21like])
+def test_tiles_change_nothing_if_the_reach_is_exact(make):
+    model, architecture = make()
+    rng = np.random.default_rng(2)
+    model.set_weights([0.15 * rng.standard_normal(w.shape) for w in model.get_weights()])
+    network = Network(model, architecture)
+    arrays = replace(_arrays((200, 328)), measurement_error=np.full((200, 328), 0.05))
+    whole = network.predict(arrays).kappa
+    tiled = network.predict(arrays, tile_size=128).kappa
+    assert np.abs(tiled - whole).max() < 1e-5 * whole.std()
+
+
 def test_a_margin_is_empty_and_cut_off(network):
     arrays = _arrays((64, 96))
     wide = GridArrays(

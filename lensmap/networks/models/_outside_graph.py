@@ -47,12 +47,18 @@ _lock = threading.Lock()
 
 
 @contextmanager
-def maps_only() -> Iterator[None]:
+def maps_only(*, save_memory: bool = False) -> Iterator[None]:
     """Allow large kernels to be computed outside the graph while a block runs or traces a model.
 
     The block must need no gradients, and must not save or compile the graph. The environment
     variable LENSMAP_LARGE_KERNELS decides between the ways. If it is "auto" or not set, the faster
     way is used.
+
+    Parameters
+    ----------
+    save_memory : bool
+        Whether to compute kernels outside the graph, which takes half the memory, even if that is
+        slower.
 
     Yields
     ------
@@ -70,6 +76,8 @@ def maps_only() -> Iterator[None]:
             VARIABLE, f"one of {', '.join(map(repr, _WAYS))}", repr(way),
             "correct or unset this environment variable",
         )
+    if way == "auto" and save_memory:
+        way = "scipy"
     token = _way.set(way)
     try:
         yield

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from lensmap.networks import Architecture, LargeConv2D, LargeConv2DTranspose, Network
+from lensmap.networks import _network as _network_module
 from lensmap.networks.models import _outside_graph
 from lensmap.networks.models._outside_graph import VARIABLE, maps_only
 
@@ -174,6 +175,18 @@ def test_the_faster_way_is_found_once_a_process(monkeypatch):
         assert len(trials) == 2 * len(_outside_graph._choices) == 6
         replace(network)._run(image)
         assert len(trials) == 6
+
+
+def test_large_images_save_memory_even_if_that_is_slower(calls, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "auto")
+    monkeypatch.setattr(_outside_graph, "_is_scipy_faster", lambda *_: False)
+    monkeypatch.setattr(_outside_graph, "_choices", {})
+    monkeypatch.setattr(_network_module, "_MAX_USUAL_PIXELS", 60 * 70)
+    network = _network()
+    network._run(RNG.standard_normal((60, 70, 3), np.float32))
+    assert calls == []
+    network._run(RNG.standard_normal((60, 71, 3), np.float32))
+    assert len(calls) == 3
 
 
 def test_the_trial_measures_both_ways(monkeypatch):
