@@ -117,7 +117,7 @@ radii = [28, 90] * u.arcmin
 
 
 def excess_by_direction(background, n_skies=12):
-    """Return the excess of a cluster with arms, beside skies that have none."""
+    """Return the excess of a cluster with arms, compared with fields without arms."""
     def observed(sky, seed):
         return smooth.reconstruct(survey.observe_grid(sky.draw(seed), rng=seed))
 
@@ -125,7 +125,7 @@ def excess_by_direction(background, n_skies=12):
     without = with_arms.replace(filaments=())
     one = observed(with_arms, 3)
     skies = [observed(without, 100 + i) for i in range(n_skies)]
-    # What they have in common is the cluster: it is taken out of all.
+    # The cluster is common to all fields and is subtracted.
     common = np.mean([sky.data for sky in skies], axis=0)
     one, *skies = (ConvergenceMap(sky.data - common, wcs=wcs) for sky in (one, *skies))
     return azimuthal_excess(one, center, radii, skies)

@@ -146,7 +146,7 @@ for row in table:
 for rival in ("Kaiser-Squires", "Wiener filter"):
     rows = contrast(scores, "LocalPower", rival, metrics=["pearson_r", "rmse"])
     for row in rows:
-        print(f"{row['metric']:9s} less that of the {rival:14s} "
+        print(f"{row['metric']:9s} minus that of {rival:14s} "
               f"{row['difference']:+.4f} +- {row['difference_err']:.4f}")
 
 # %%
