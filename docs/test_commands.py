@@ -14,6 +14,7 @@ from astropy import units as u
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
+from survey_files import kids, write_survey_files
 
 from lensmap.cli import main
 from lensmap.grid import tangent_wcs
@@ -26,8 +27,13 @@ PAGES = [
     and re.search(r"^ +\$ lensmap ", page.read_text(), flags=re.MULTILINE)
 ]
 
-# A dozen commands, or a whole validation. Each command has quick tests of its own in tests/cli.
-SLOW = {"command_line", "validation"}
+# A dozen commands, seven surveys, or a whole validation. Each command has quick tests of its own in
+# tests/cli.
+SLOW = {"command_line", "recipes", "validation"}
+
+# The catalogs of these pages declare their convention and kind; those of the others stand for
+# catalogs of any origin, which the commands have to declare.
+_DECLARED = ("command_line", "command_records", "peaks", "profiles")
 
 
 def commands(page):
@@ -43,8 +49,7 @@ def write_catalogs(page):
     """Write the catalogs that the commands of a page read, where the commands are run."""
     galaxies = Table.read(files("lensmap") / "data" / "demo_catalog.fits")
     declared = {name: galaxies.meta[name] for name in ("CONVENTN", "KIND")}
-    # The other pages stand for catalogs of any origin: their commands have to declare them.
-    galaxies.meta = declared if page.stem in ("command_line", "peaks", "profiles") else {}
+    galaxies.meta = declared if page.stem in _DECLARED else {}
     galaxies.write("shear.fits")
     galaxies.meta.clear()
     hsc_galaxies(galaxies).write("hsc.fits")
@@ -57,6 +62,9 @@ def write_catalogs(page):
         z_grid = np.linspace(0, 2, 101)
         galaxies["pdf"] = np.exp(-0.5 * ((z_grid - redshift[:, np.newaxis]) / 0.06) ** 2)
         galaxies.write("pz.fits")
+    if page.stem == "recipes":
+        write_survey_files()
+        kids().write("kids_with_m.fits")
     if page.stem == "catalogs":
         own = galaxies["ra", "dec", "weight"]
         own["g"] = np.column_stack([galaxies["e1"], galaxies["e2"]])
