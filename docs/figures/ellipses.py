@@ -14,12 +14,29 @@ _DIRECTIONS = {0: "east-west", 45: "north-east to\nsouth-west", 90: "north-south
 
 
 def draw(convention):
-    """Draw what e1 and e2 of either sign mean, north up and east left."""
+    """Draw the ellipses of e1 and e2 of either sign, north up and east left."""
     figure, axes = plt.subplots(
         1, 5, figsize=(6, 1.75), width_ratios=(0.75, 1, 1, 1, 1), layout="constrained"
     )
     _compass(axes[0])
-    for ax, (e1, e2) in zip(axes[1:], _COMPONENTS, strict=True):
+    _ellipses(axes[1:], convention)
+    return figure
+
+
+def all_conventions():
+    """Draw the three conventions below one another."""
+    figure, rows = plt.subplots(
+        3, 5, figsize=(6.4, 5.2), width_ratios=(1, 1, 1, 1, 1), layout="constrained"
+    )
+    for axes, convention in zip(rows, ("celestial", "euclidean", "iau"), strict=True):
+        _compass(axes[0])
+        axes[0].set_title(f'"{convention}"', fontsize=10, fontweight="bold")
+        _ellipses(axes[1:], convention)
+
+
+def _ellipses(axes, convention):
+    """Draw one ellipse on each of four axes."""
+    for ax, (e1, e2) in zip(axes, _COMPONENTS, strict=True):
         east, north = to_celestial(np.float64(e1), np.float64(e2), convention)
         # From east through north; half of the phase of e1 + i e2.
         angle = np.degrees(np.arctan2(north, east)) / 2 % 180
@@ -34,7 +51,6 @@ def draw(convention):
         words = _DIRECTIONS[round(angle) % 180]
         ax.text(0, -1.05, words, ha="center", va="top", fontsize=9, linespacing=1.1)
         _frame(ax)
-    return figure
 
 
 def _compass(ax):
