@@ -131,6 +131,7 @@ html_static_path = ["_static"]
 # The report of `lensmap validate` and its table of numbers, at the root of the site.
 html_extra_path = ["validation/paper"]
 html_css_files = ["lensmap.css"]
+html_js_files = ["copy.js"]
 html_show_sourcelink = False
 html_copy_source = False
 html_sidebars = {"index": [], "changes": [], "bibliography": []}
