@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """The examples of the pages run as tests, each page in a folder of its own.
 
-Small stand-ins for the files that a page reads lie in that folder: the bundled mock catalog, also in
-the layouts of surveys.
+Small stand-ins for the files that a page reads lie in that folder: the bundled mock catalog, also
+in the layouts of surveys.
 """
 
 import pytest
