@@ -32,7 +32,7 @@ EXAMPLES = """examples:
   lensmap filaments kappa.fits --smoothing 1arcmin --min-length 10arcmin
   lensmap filaments kappa.fits -o filaments.ecsv --threshold 2 --regions filaments.reg
   lensmap filaments kappa.fits --threshold 0.02 --by kappa --plot filaments.png
-  lensmap filaments kappa.fits --border open --connectivity triangles   (as DisPerSE)
+  lensmap filaments kappa.fits --border open --connectivity triangles  # as DisPerSE
   lensmap filaments --catalog shear.fits --around 194.9,27.96 --scan --z-lens 0.0231 \\
       --z-source 1 --radii 25arcmin 95arcmin -o directions.ecsv --plot scan.png"""
 

@@ -37,12 +37,14 @@ the ellipticities is tested first, unless --no-check is given. The Wiener filter
 the maximum-entropy method (me) and MCALens (mcalens) need the power spectrum of the
 convergence: without --z-source, it is computed for the mean redshift of the galaxies;
 without redshifts, it is fitted to the catalog. For catalogs
-of more than some 20 degrees, the methods sphere-ks and sphere-wiener make a map on HEALPix
+of more than about 20 degrees, the methods sphere-ks and sphere-wiener make a map on HEALPix
 pixels (--nside)."""
 EXAMPLES = """examples:
-  lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin
-  lensmap reconstruct shear.fits -o kappa.fits --convention euclidean \\
+  lensmap reconstruct shear.fits -o kappa.fits --smoothing 1arcmin --uncertainty analytic
+  lensmap reconstruct shear.fits -o kappa.fits --convention euclidean --kind shear \\
       --uncertainty 100 --plot kappa.png
+  lensmap reconstruct hsc.fits -o kappa.fits --columns hsc-y3 \\
+      --where 'weak_lensing_flag and b_mode_mask'
   lensmap reconstruct shear.fits -o kappa.fits --method wiener --z-source 1.2 \\
       --uncertainty posterior
   lensmap reconstruct shear.fits -o kappa.fits --method cnn --uncertainty network
