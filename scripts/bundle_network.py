@@ -30,6 +30,9 @@ def main():
     parser.add_argument("weights", help="a file of weights (.h5) that training wrote")
     parser.add_argument("name", help="the name that it shall have in the package")
     parser.add_argument("--calibration", help="the calibration and the residuals (JSON)")
+    parser.add_argument("--min-galaxies", type=float, metavar="N",
+                        help="the fewest galaxies per pixel of the domain (default: those of the "
+                             "training)")
     parser.add_argument("--card", help="a JSON file with more for the card")
     parser.add_argument("--edition", type=int, metavar="N",
                         help="the number of its edition (default: the one after that which it "
@@ -40,6 +43,12 @@ def main():
     finished = dataclasses.replace(
         network, card={**network.card, "name": arguments.name, **more}
     )
+    if arguments.min_galaxies is not None:
+        domain = finished.domain
+        galaxies = arguments.min_galaxies, domain.galaxies_per_pixel[1]
+        finished = dataclasses.replace(
+            finished, domain=dataclasses.replace(domain, galaxies_per_pixel=galaxies)
+        )
     if arguments.calibration is not None:
         entries = json.loads(Path(arguments.calibration).read_text())
         finished = dataclasses.replace(
