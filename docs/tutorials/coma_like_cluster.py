@@ -103,8 +103,8 @@ plt.show()
 
 # %%
 # With shape noise alone, the interval is too small. At this distance a degree is 1.7 Mpc, and the
-# large-scale structure within it is not negligible. :ref:`masses-measured` shows how often
-# intervals contain the true mass.
+# large-scale structure within it is not negligible. The validation pages show
+# :ref:`how often intervals contain the true mass <masses-measured>`.
 #
 # Directions
 # ----------
@@ -166,4 +166,4 @@ plt.show()
 
 # %%
 # The ridges connect clusters at all redshifts. A ridge along a filament is not yet a detection:
-# :ref:`filaments-measured` has the rates of true and false detections.
+# the validation pages have the :ref:`rates of true and false detections <filaments-measured>`.

@@ -111,5 +111,5 @@ for title, kappa in {"Kaiser-Squires": linear, "Wiener filter": wiener}.items():
 
 # %%
 # Most of these groups have too little mass to be detected one by one, while their mean convergence
-# is. :ref:`peaks-cosmos` compares more methods, and :ref:`injection-cosmos` shows which halos this
-# catalog can detect.
+# is. The validation pages :ref:`compare more methods <peaks-cosmos>`, and show :ref:`which halos
+# this catalog can detect <injection-cosmos>`.
