@@ -26,37 +26,34 @@ def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEBI
 
 
-def cpu_seconds(function):
-    """Return the processor seconds of a call in all threads, which other jobs hardly change."""
-    start = time.process_time()
-    function()
-    return time.process_time() - start
-
-
 def time_maps(models, arrays, repeats):
-    """Time a map by each way, in turns, and compare the maps with that of the direct convolutions.
+    """Time a map by each way, and compare the maps with that of the direct convolutions.
 
-    ``models`` are the Keras models and values of the environment variable, keyed by the way.
+    ``models`` are the Keras models and values of the environment variable, keyed by the way. The
+    processor seconds of all threads hardly depend on other jobs of the machine.
     """
     architecture = Architecture("paper", reach=120, margin=24)
-    networks = {way: Network(model, architecture) for way, (model, _) in models.items()}
-    seconds, maps = {}, {}
-    for way, network in networks.items():
-        os.environ[WAYS] = models[way][1]
-        before = peak()
-        first, _ = timed(lambda: network.predict(arrays), 1, 0)
-        times = timed(lambda: network.predict(arrays), repeats, 0)
-        cpu = cpu_seconds(lambda: maps.update({way: network.predict(arrays).kappa}))
-        seconds[way] = times
-        report(f"512 x 512 map, {way}", times, None if way == "direct" else 0.8)
-        print(f"    the first {first:.2f} s; {cpu:.2f} processor seconds; "
-              f"peak memory {peak():.0f} MiB, {peak() - before:.0f} more than before")
-    if "direct" in maps:
-        for way in ("graph", "scipy", "auto"):
-            error = np.abs(maps[way] - maps["direct"]).max() / maps["direct"].std()
-            ratio = seconds["direct"][1] / seconds[way][1]
-            print(f"direct takes {ratio:.1f} times as long as {way}; largest difference "
-                  f"{error:.1e} of the scatter of the map")
+    seconds, cpu, maps = {}, {}, {}
+    for way, (model, value) in models.items():
+        network, before = Network(model, architecture), peak()
+        os.environ[WAYS] = value
+
+        def predict(way=way, network=network):
+            start = time.process_time()
+            maps[way] = network.predict(arrays).kappa
+            cpu[way] = min(time.process_time() - start, cpu.get(way, np.inf))
+
+        # Direct convolutions take so long that the first map, with its start, is no different.
+        n, warmup = (1, 0) if way == "direct" else (repeats, 2)
+        seconds[way] = timed(predict, n, warmup)
+        report(f"512 x 512 map, {way}", seconds[way], None if way == "direct" else 0.8)
+        print(f"    {cpu[way]:.2f} processor seconds; peak memory {peak():.0f} MiB, "
+              f"{peak() - before:.0f} more than before")
+    for way in set(maps) - {"direct"} if "direct" in maps else ():
+        error = np.abs(maps[way] - maps["direct"]).max() / maps["direct"].std()
+        print(f"direct takes {seconds['direct'][1] / seconds[way][1]:.1f} times as long as {way}, "
+              f"and {cpu['direct'] / cpu[way]:.1f} times the processor seconds; largest "
+              f"difference {error:.1e} of the scatter of the map")
 
 
 def main():
