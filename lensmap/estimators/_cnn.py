@@ -67,9 +67,11 @@ class CNNReconstructor(Estimator):
     Parameters
     ----------
     network : str, path-like, `lensmap.networks.Network` or `keras.Model`
-        The name of a bundled network, or a weights file written by ``lensmap train``. In Python,
-        also a network object or a Keras model. A Keras model maps an input ``(n, ny, nx, 18)`` or
-        ``(n, ny, nx, 3)`` to ``(n, ny, nx, 1)``; `lensmap.networks.Network` describes the inputs.
+        The name of a bundled network, or the file of a network written by ``lensmap train`` or
+        `lensmap.networks.save_network`: weights (``.h5``) or a Keras model (``.keras``), with its
+        card beside it. In Python, also a network object or a Keras model. A Keras model maps an
+        input ``(n, ny, nx, 18)`` or ``(n, ny, nx, 3)`` to ``(n, ny, nx, 1)``;
+        `lensmap.networks.input_channels` lists the channels. Use only files that you trust.
     pixel_scale : `~astropy.units.Quantity`, str or None
         The pixel scale on which the network is applied, an angle. If None, the pixel scale of the
         map if the network was trained for it; otherwise, a scale that suits the density of the

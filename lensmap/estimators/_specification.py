@@ -10,7 +10,7 @@ from typing import Any
 
 from lensmap.estimators._base import Estimator
 from lensmap.estimators._registry import available_estimators, get_estimator
-from lensmap.utils import ParameterError, ParameterTypeError, load_code_file
+from lensmap.utils import NETWORK_SUFFIXES, ParameterError, ParameterTypeError, load_code_file
 
 __all__ = ["TUNED", "estimator_class", "file_of_estimator", "given_parameters", "make_estimator"]
 
@@ -27,8 +27,8 @@ _OF_NETWORKS = "cnn"
 _PATH = re.compile(r"[^:]*\.py:(?=\s*[^\W\d])")
 
 _SYNTAX = (
-    "NAME, NAME:VARIANT, NAME(key=value, ...), the name of a network, a file of weights (.h5) or "
-    "PATH.py:CLASS"
+    "NAME, NAME:VARIANT, NAME(key=value, ...), the name or the file (.h5, .keras) of a network "
+    "or PATH.py:CLASS"
 )
 
 
@@ -53,7 +53,7 @@ def make_estimator(
           fields;
         - ``"ks150"``: short for ``"ks(smoothing=150arcsec, dtype=float32)"``, the reference method
           of Cha et al. 2025;
-        - ``"NETWORK"`` or ``"FILE.h5"``: short for ``"cnn:NETWORK"`` or ``"cnn:FILE.h5"``;
+        - ``"NETWORK"``, ``"FILE.h5"`` or ``"FILE.keras"``: short for ``"cnn:NETWORK"`` and so on;
         - ``"PATH.py:NAME"``: an object of the Python file ``PATH.py``. The object is an estimator
           class, a function that returns an estimator, or an estimator. The code of the file is
           executed, so name only files that you trust. While it is executed, it can import the
@@ -171,7 +171,7 @@ def file_of_estimator(spec: str) -> str | None:
     Returns
     -------
     str or None
-        The path of the Python file or of the weights of a network; None if the text names none.
+        The path of the Python file or of the file of a network; None if the text names none.
     """
     path = _PATH.match(spec.strip())
     if path:
@@ -182,7 +182,7 @@ def file_of_estimator(spec: str) -> str | None:
         return None
     names = (parameters.get("network"), head.partition(":")[2], head)
     return next(
-        (str(name) for name in names if str(name).endswith((".h5", ".json"))), None
+        (str(name) for name in names if str(name).endswith((*NETWORK_SUFFIXES, ".json"))), None
     )
 
 
@@ -199,7 +199,7 @@ def _full_name(head: str) -> str:
     networks = available_networks()
     # An edition that does not exist is an error of its own, which names those that do.
     is_edition = head.rpartition("-")[0] in networks and head.rpartition("-")[2].isdecimal()
-    if head in networks or is_edition or head.endswith(".h5"):
+    if head in networks or is_edition or head.endswith(NETWORK_SUFFIXES):
         return f"{_OF_NETWORKS}:{head}"
     names = ", ".join([*available_estimators(), *_SHORT_FORMS, *networks])
     raise ParameterError(

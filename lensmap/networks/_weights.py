@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Reading and writing of networks.
 
-A network is stored in two files. ``NAME.h5`` (HDF5) holds the weights as plain arrays.
-``NAME.json`` is the card, with the origin of the network and the SHA-256 checksum of the weights
-file. Reading them never executes code from the files.
+A network is stored in two files. ``NAME.h5`` (HDF5) holds the weights of an architecture of lensmap
+as plain arrays, or ``NAME.keras`` a whole Keras model. ``NAME.json`` is the card, with the origin
+of the network and the SHA-256 checksum of the other file. Files that hold code are refused.
 """
 
 import functools
@@ -19,14 +19,24 @@ import numpy as np
 
 from lensmap.networks._architecture import Architecture
 from lensmap.networks._calibration import IntervalCalibration
-from lensmap.networks._cards import CARD_FORMAT, CARD_REMEDY, network_files, read_card
+from lensmap.networks._cards import (
+    CARD_FORMAT,
+    CARD_REMEDY,
+    KERAS_SUFFIX,
+    is_whole_hdf5_model,
+    network_files,
+    read_card,
+    whole_hdf5_model_message,
+)
 from lensmap.networks._domain import Domain
 from lensmap.networks._inputs import INPUTS
+from lensmap.networks._keras_files import load_model, save_model
 from lensmap.networks._network import Network
 from lensmap.networks._residuals import ResidualSpectrum
 from lensmap.networks.models import build, get_architecture
 from lensmap.typing import PathLike
 from lensmap.utils import (
+    NETWORK_SUFFIXES,
     UNSEALED,
     ParameterError,
     ParameterTypeError,
@@ -38,7 +48,7 @@ from lensmap.utils import (
     seal,
 )
 
-__all__ = ["as_network", "load_network", "save_network"]
+__all__ = ["architecture_of", "as_network", "load_network", "save_network"]
 
 # The reach and stride, in pixels, assumed for a Keras model without a card: those of a U-Net of
 # five levels.
@@ -50,11 +60,15 @@ _MAX_NAMES_BYTES = 10**6  # of the list of the arrays in a weights file
 def load_network(name: PathLike) -> Network:
     """Load a network from its files.
 
+    A ``.keras`` file is loaded with Keras' ``safe_mode`` and without its optimizer and loss. Its
+    layers are those of Keras and lensmap, and layers of your own that are registered with
+    ``keras.saving.register_keras_serializable``. Load only files from people that you trust.
+
     Parameters
     ----------
     name : str or path-like
         One of the names in `available_networks`, an edition such as ``"lensmap-1"``, or the path of
-        a weights file (``.h5``) written by `save_network`.
+        a weights file (``.h5``) or a Keras model (``.keras``) written by `save_network`.
 
     Returns
     -------
@@ -66,8 +80,9 @@ def load_network(name: PathLike) -> Network:
     FileNotFoundError
         If a file is missing.
     ValueError
-        If there is no network of this name, or its files are damaged, do not match each other, or
-        have the format of another version of lensmap.
+        If there is no network of this name, its files are damaged, do not match each other, or
+        have the format of another version of lensmap, or a Keras model holds code, as ``Lambda``
+        layers do.
     """
     card, (path, card_path) = read_card(name), network_files(name)
     if not path.is_file():
@@ -75,6 +90,8 @@ def load_network(name: PathLike) -> Network:
             f"there is no weights file {str(path)!r}, which belongs to the card of the same name: "
             "copy it to the folder of the card"
         )
+    if is_whole_hdf5_model(path):
+        raise ValueError(whole_hdf5_model_message(path))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != card["sha256"]:
         raise ValueError(
@@ -84,12 +101,15 @@ def load_network(name: PathLike) -> Network:
             "files, repeat its call, which writes both again; otherwise copy both files again from "
             "the folder of the training, or install lensmap again if the network came with it"
         )
-    architecture = get_architecture(card["architecture"])
+    is_keras = path.suffix == KERAS_SUFFIX
+    model = load_model(path) if is_keras else None
+    architecture = Architecture("paper") if is_keras else get_architecture(card["architecture"])
     try:
         domain = Domain.from_card(card)
         description = {name: card[name] for name in architecture.to_card()}
         architecture = replace(architecture, **description)
-        model = build(card["architecture"], **card["options"])
+        if model is None:
+            model = build(card["architecture"], **card["options"])
         entry = card["calibration"]
         calibration = None if entry is None else IntervalCalibration.from_card(entry)
         entry = card.get("residuals")
@@ -103,7 +123,8 @@ def load_network(name: PathLike) -> Network:
         raise ValueError(
             f"the card {str(card_path)!r} describes no network: {error}; {CARD_REMEDY}"
         ) from error
-    _set_weights(model, path)
+    if not is_keras:
+        _set_weights(model, path)
     return network
 
 
@@ -113,9 +134,9 @@ def as_network(network: PathLike | Network | keras.Model) -> Network:
     Parameters
     ----------
     network : str, path-like, Network or `keras.Model`
-        The name of a bundled network, the path of a weights file, a Keras model, or a `Network`,
-        which is returned unchanged. The kind of input of a Keras model follows from its number of
-        input channels.
+        The name of a bundled network, the path of a weights file (``.h5``) or of a Keras model
+        (``.keras``), a Keras model, or a `Network`, which is returned unchanged. The kind of input
+        of a Keras model without a card follows from its number of input channels.
 
     Returns
     -------
@@ -140,21 +161,42 @@ def as_network(network: PathLike | Network | keras.Model) -> Network:
     if not isinstance(network, keras.Model):
         raise ParameterTypeError(
             "network",
-            "the name of a network, the path of a weights file, a lensmap.networks.Network or a "
-            "keras.Model",
+            "the name of a network, the path of its file (.h5 or .keras), a "
+            "lensmap.networks.Network or a keras.Model",
             type(network).__name__,
         )
+    return Network(network, architecture_of(network, "network"))
+
+
+def architecture_of(model: keras.Model, parameter: str = "model") -> Architecture:
+    """Return the architecture that is assumed for a Keras model without a description.
+
+    Parameters
+    ----------
+    model : `keras.Model`
+        The model.
+    parameter : str
+        The name of the parameter that holds the model, for error messages.
+
+    Returns
+    -------
+    Architecture
+        The kind of input that has the number of input channels of the model, ``"paper"`` for three
+        channels, and the geometry of a U-Net of five levels.
+
+    Raises
+    ------
+    ValueError
+        If no kind of input has this number of channels.
+    """
     kinds = {len(kind.channels): name for name, kind in reversed(INPUTS.items())}
-    n_channels = network.input_shape[-1]
+    n_channels = getattr(model, "input_shape", (None,))[-1]
     if n_channels not in kinds:
         allowed = " or ".join(str(n) for n in sorted(kinds))
         raise ParameterError(
-            "network", f"a model with {allowed} input channels", str(n_channels)
+            parameter, f"a model with {allowed} input channels", str(n_channels)
         )
-    architecture = Architecture(
-        kinds[n_channels], reach=_DEFAULT_REACH, stride=_DEFAULT_STRIDE
-    )
-    return Network(network, architecture)
+    return Architecture(kinds[n_channels], reach=_DEFAULT_REACH, stride=_DEFAULT_STRIDE)
 
 
 @functools.lru_cache(maxsize=4)
@@ -236,24 +278,27 @@ def save_network(
     network: Network,
     path: PathLike,
     *,
-    architecture: str,
+    architecture: str | None = None,
     options: Mapping | None = None,
     edition: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write a network to two files: its weights in half precision, and its card.
+    """Write a network to two files: its weights or its Keras model, and its card.
 
-    The card is a JSON file with the architecture, the domain and the training of the network.
+    The card is a JSON file with the kind of input, the geometry, the domain and the training of the
+    network, and with the SHA-256 checksum of the other file.
 
     Parameters
     ----------
     network : Network
         The network.
     path : path-like
-        The path of the weights file, which must end in ``.h5``. The card gets the same name with
-        the suffix ``.json``.
-    architecture : str
-        The name of the architecture, with which `load_network` builds the Keras model again.
+        The path of the file. With the suffix ``.keras``, the whole Keras model is written. With
+        the suffix ``.h5``, the weights alone are written, in half precision. The card gets the same
+        name with the suffix ``.json``.
+    architecture : str or None
+        The name of the architecture, with which `load_network` builds the Keras model of a weights
+        file (``.h5``) again. None for a whole Keras model (``.keras``).
     options : dict or None
         The options of the architecture with which the Keras model was built; None for the default
         options.
@@ -266,22 +311,36 @@ def save_network(
     Raises
     ------
     ValueError
-        If ``path`` does not end in ``.h5``, there is no architecture of this name, or weights are
-        not finite in half precision.
+        If ``path`` ends neither in ``.h5`` nor in ``.keras``, there is no architecture of this
+        name, weights are not finite in half precision, or a layer of the Keras model holds code, as
+        ``Lambda`` layers do.
     FileExistsError
         If a file exists and ``overwrite`` is False.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import keras
+    >>> from lensmap.networks import Architecture, Domain, Network, load_network, save_network
+    >>> image = keras.Input((None, None, 3))
+    >>> model = keras.Model(image, keras.layers.Conv2D(1, 9, padding="same")(image))
+    >>> network = Network(model, Architecture("paper", reach=4), Domain(pixel_scale=(0.4, 0.5)))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_network(network, f"{folder}/mine.keras")
+    ...     loaded = load_network(f"{folder}/mine.keras")
+    >>> loaded.domain.pixel_scale
+    (0.4, 0.5)
     """
     path = Path(path)
-    if path.suffix != ".h5":
-        raise ParameterError("path", "in .h5", repr(path.name), verb="end")
-    get_architecture(architecture)
+    if path.suffix not in NETWORK_SUFFIXES:
+        raise ParameterError("path", "in .h5 or .keras", repr(path.name), verb="end")
+    is_keras = path.suffix == KERAS_SUFFIX
     calibration = None if network.calibration is None else network.calibration.to_card()
     card_path = path.with_suffix(".json")
     card = {
-        **network.card,
+        **_without_build(network.card),
         "format": CARD_FORMAT,
-        "architecture": architecture,
-        "options": dict(options or {}),
+        **({} if is_keras else _how_to_build(architecture, options)),
         "n_parameters": int(network.model.count_params()),
         **network.architecture.to_card(),
         **network.domain.to_card(),
@@ -294,10 +353,26 @@ def save_network(
     if edition is not None:
         card["edition"] = edition
     with atomic_writes([path, card_path], overwrite=overwrite) as (weights_file, card_file):
-        _write_weights(network.model, weights_file)
+        (save_model if is_keras else _write_weights)(network.model, weights_file)
         card["sha256"] = hashlib.sha256(weights_file.read_bytes()).hexdigest()
         card_file.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
         seal(card_file)
+
+
+def _how_to_build(architecture, options):
+    """Return the entries of a card by which `load_network` builds the Keras model of weights."""
+    if architecture is None:
+        raise ParameterError(
+            "architecture", "the name of an architecture if {path} ends in .h5",
+            remedy="for a Keras model of your own, give a path that ends in .keras",
+        )
+    get_architecture(architecture)
+    return {"architecture": architecture, "options": dict(options or {})}
+
+
+def _without_build(card):
+    """Return a card without the entries by which a Keras model was built from an architecture."""
+    return {name: value for name, value in card.items() if name not in ("architecture", "options")}
 
 
 def _write_weights(model, path):

@@ -17,6 +17,7 @@ from lensmap.provenance._fits_sums import wrong_hdus
 from lensmap.provenance._read import is_fits, read_provenance
 from lensmap.provenance._schemas import record_violations, settings_violations
 from lensmap.utils import (
+    NETWORK_SUFFIXES,
     PROVENANCE_SCHEMA,
     RUN_RECORD,
     SETTINGS_FILE,
@@ -227,7 +228,7 @@ class _Work:
     def _check_weights(self, path):
         """Check the weights of a network by the digest in its card; False for other files."""
         card = path.with_suffix(".json")
-        if path.suffix != ".h5" or not card.is_file():
+        if path.suffix not in NETWORK_SUFFIXES or not card.is_file():
             return False
         try:
             digest = json.loads(card.read_text(encoding="utf-8"))["sha256"]

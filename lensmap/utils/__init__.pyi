@@ -45,6 +45,7 @@ from ._exceptions import warn_user as warn_user, without_warnings as without_war
 from ._files import (
     FITS_SUFFIXES as FITS_SUFFIXES,
     HDF5_SUFFIXES as HDF5_SUFFIXES,
+    NETWORK_SUFFIXES as NETWORK_SUFFIXES,
     atomic_write as atomic_write,
     atomic_writes as atomic_writes,
     has_suffix as has_suffix,

@@ -13,11 +13,21 @@ from lensmap.utils._exceptions import OutputExistsError
 from lensmap.utils._full_disk import full_disk_named
 from lensmap.utils._leftovers import remove_leftovers, temporary_path
 
-__all__ = ["FITS_SUFFIXES", "HDF5_SUFFIXES", "atomic_write", "atomic_writes", "has_suffix"]
+__all__ = [
+    "FITS_SUFFIXES",
+    "HDF5_SUFFIXES",
+    "NETWORK_SUFFIXES",
+    "atomic_write",
+    "atomic_writes",
+    "has_suffix",
+]
 
 #: Suffixes of FITS and HDF5 files, lower case.
 FITS_SUFFIXES = (".fits", ".fit", ".fits.gz", ".fit.gz")
 HDF5_SUFFIXES = (".h5", ".hdf5", ".hdf")
+
+#: Suffixes of the files of neural networks: weights, and whole Keras models.
+NETWORK_SUFFIXES = (".h5", ".keras")
 
 
 def has_suffix(path: PathLike, suffixes: tuple[str, ...]) -> bool:

@@ -296,7 +296,7 @@ def test_files_are_not_overwritten(network, path):
     assert path.read_bytes() == before
     save_network(network, path, architecture="lensmap", options=OPTIONS, overwrite=True)
     with pytest.raises(ValueError, match="must end in .h5"):
-        save_network(network, path.with_suffix(".keras"), architecture="lensmap")
+        save_network(network, path.with_suffix(".zip"), architecture="lensmap")
 
 
 def test_weights_too_large_for_half_precision(network, tmp_path):

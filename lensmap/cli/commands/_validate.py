@@ -77,7 +77,7 @@ def add_arguments(parser):
         help="the estimators, separated by commas: ks150 (Kaiser-Squires with a smoothing of 150 "
         "arcsec); ks:tuned, wiener:tuned and me:tuned (parameters that are best on other simulated "
         "fields); ks, ksplus, wiener, me and cnn with parameters, such as ks(smoothing=2arcmin); "
-        "networks h21like, cha2025 and lensmap; weights files of networks (.h5); your own "
+        "networks h21like, cha2025 and lensmap; files of networks (.h5, .keras); your own "
         "estimator as file.py:Class, a Python file whose code is run (default: %(default)s)")
     add("--maps", type=NamedFolder, action="append", default=[], metavar="NAME=DIR",
         help="also score maps that another program made of the fields of --export-fields: the name "

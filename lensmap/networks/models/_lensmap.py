@@ -80,6 +80,8 @@ def lensmap_network(
     return keras.Model(inputs, outputs, name="lensmap")
 
 
+# The name in files of models, which never changes.
+@keras.saving.register_keras_serializable(package="lensmap", name="initial_log_widths")
 def _initial_bias(shape, dtype=None):
     return keras.ops.convert_to_tensor([0.0, *_INITIAL_LOG_WIDTHS], dtype)
 
