@@ -22,7 +22,7 @@ from network_corners import shape_of
 from train_network import DEEP, SHALLOW, cosmology
 
 from lensmap.networks import FieldSet, SurveyRange, load_network
-from lensmap.networks.training import Examples, fit_calibration
+from lensmap.networks.training import TrainingExamples, fit_calibration
 from lensmap.simulate import HaloModelField
 from lensmap.utils import track
 from lensmap.validation import series_seed
@@ -69,7 +69,7 @@ def main():
     if arguments.weights is None:
         return
     network = load_network(arguments.weights)
-    examples = Examples(dict.fromkeys(sets, 1.0), network.architecture, SURVEY, seed=7)
+    examples = TrainingExamples(dict.fromkeys(sets, 1.0), network.architecture, SURVEY, seed=7)
     indices = [(i, number, z) for i, fields in enumerate(sets) for number in range(len(fields))
                for z in range(fields.n_redshifts)]
     observations = (

@@ -9,8 +9,9 @@ from lensmap._lazy import lazy_exports as _lazy_exports
 _exported, __dir__, __all__ = _lazy_exports(__name__, __file__)
 
 _WITHOUT_KERAS = {
-    "INPUTS", "Architecture", "Domain", "GridArrays", "available_editions", "available_networks",
-    "network_record", "read_card",
+    "INPUTS", "Architecture", "Domain", "FieldSet", "GridArrays", "SurveyRange",
+    "TrainingExamples", "available_editions", "available_networks", "input_channels",
+    "make_inputs", "network_record", "read_card", "training_examples",
 }
 
 

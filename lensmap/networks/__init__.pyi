@@ -1,10 +1,18 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 from ._architecture import Architecture
 from ._cards import available_networks, read_card
+from ._channels import input_channels, make_inputs
 from ._domain import Domain
 from ._network import Network
 from ._weights import load_network, save_network
-from .training import FieldSet, SurveyRange, train
+from .training import (
+    FieldSet,
+    SurveyRange,
+    TrainingExamples,
+    map_loss,
+    train,
+    training_examples,
+)
 
 # For other packages of lensmap; not public.
 from ._cards import (
@@ -21,7 +29,7 @@ from .models import (
     get_architecture as get_architecture,
     h21like_network as h21like_network,
 )
-from .training import FanInAdam as FanInAdam, map_loss as map_loss
+from .training import FanInAdam as FanInAdam, check_training as check_training
 
 __all__ = [
     "Architecture",
@@ -29,9 +37,14 @@ __all__ = [
     "FieldSet",
     "Network",
     "SurveyRange",
+    "TrainingExamples",
     "available_networks",
+    "input_channels",
     "load_network",
+    "make_inputs",
+    "map_loss",
     "read_card",
     "save_network",
     "train",
+    "training_examples",
 ]

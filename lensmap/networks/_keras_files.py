@@ -74,7 +74,7 @@ def copy_model(model: keras.Model) -> keras.Model:
     except Exception as error:  # Keras raises errors of many classes
         raise ParameterError(
             "model", "one that Keras can write to a file and read again",
-            remedy=f"it fails with {_first_line(error)!r}; layers and functions of your own must "
+            remedy=f"it fails with {_reason(error)!r}; layers and functions of your own must "
             "be registered with keras.saving.register_keras_serializable",
         ) from error
     return copy
@@ -144,7 +144,7 @@ def load_model(path: Path) -> keras.Model:
             model = keras.saving.load_model(path, compile=False, safe_mode=True)
     except Exception as error:  # Keras raises errors of many classes
         raise ValueError(
-            f"Keras cannot load {str(path)!r} ({_first_line(error)}): layers of your own must be "
+            f"Keras cannot load {str(path)!r} ({_reason(error)}): layers of your own must be "
             "registered with keras.saving.register_keras_serializable by a module that is imported "
             "before"
         ) from error
@@ -193,5 +193,8 @@ def _layers_with_code(config: Any) -> Iterator[tuple[str, str]]:
             yield from _layers_with_code(value)
 
 
-def _first_line(error):
-    return str(error).strip().partition("\n")[0][:300] or type(error).__name__
+def _reason(error):
+    """Return the cause at the end of an error of Keras, without configurations."""
+    text = str(error).rpartition("Exception encountered: ")[2].strip()
+    line = text.partition("\n")[0][:200] or type(error).__name__
+    return line.replace("{", "(").replace("}", ")")

@@ -10,7 +10,14 @@ from .surveys import MockSurvey, ragged_edge, random_mask, star_holes
 # For other packages of lensmap; not public.
 from ._field_folder import FieldFolder as FieldFolder
 from ._parallel import field_seed as field_seed, run_series as run_series
-from .fields import field_format as field_format, open_hdf5 as open_hdf5
+from .fields import (
+    FIELD_SUFFIXES as FIELD_SUFFIXES,
+    defines_pixels as defines_pixels,
+    field_format as field_format,
+    has_shear as has_shear,
+    open_hdf5 as open_hdf5,
+    read_any_field as read_any_field,
+)
 from .halo_model import resolution_transfer as resolution_transfer
 from .sky import SkyFiles as SkyFiles, read_sky as read_sky
 from .surveys import (

@@ -1,15 +1,18 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 from ._calibrate import fit_calibration as fit_calibration
-from ._examples import Examples as Examples, SurveyRange
+from ._examples import SurveyRange, TrainingExamples, training_examples
 from ._field_set import FieldSet
 from ._losses import map_loss
 from ._optimizer import FanInAdam
-from ._train import train
+from ._train import check_training, train
 
 __all__ = [
     "FanInAdam",
     "FieldSet",
     "SurveyRange",
+    "TrainingExamples",
+    "check_training",
     "map_loss",
     "train",
+    "training_examples",
 ]

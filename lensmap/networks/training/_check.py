@@ -4,7 +4,7 @@
 import keras
 import numpy as np
 
-from lensmap.networks.training._examples import Examples, SurveyRange
+from lensmap.networks.training._examples import SurveyRange, TrainingExamples
 
 __all__ = ["TrainingCheck"]
 
@@ -21,15 +21,15 @@ class TrainingCheck:
 
     Parameters
     ----------
-    examples : Examples
+    examples : TrainingExamples
         The training examples, whose sets of fields, architecture and seed are used.
     held_back : int
         The number of files at the end of each set that are not used for training. If 0, there are
         no scores.
     """
 
-    def __init__(self, examples: Examples, held_back: int) -> None:
-        usual = Examples(
+    def __init__(self, examples: TrainingExamples, held_back: int) -> None:
+        usual = TrainingExamples(
             {fields: 1.0 for fields in examples.sets}, examples.architecture,
             SurveyRange.only_usual(), seed=examples.seed,
         )

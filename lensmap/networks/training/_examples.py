@@ -1,8 +1,10 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Training examples: simulated fields observed by surveys of random depth and footprint."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import index
 
 import numpy as np
 from astropy import units as u
@@ -24,9 +26,9 @@ from lensmap.simulate import (
     random_mask,
 )
 from lensmap.typing import PathLike
-from lensmap.utils import ParameterError
+from lensmap.utils import ParameterError, check_count
 
-__all__ = ["Examples", "SurveyRange"]
+__all__ = ["SurveyRange", "TrainingExamples", "training_examples"]
 
 # In the loss, squared errors are divided by the signal variance plus this fraction of the noise
 # variance. This limits the weight of fields with a weak signal.
@@ -208,14 +210,34 @@ class SurveyRange:
         return 0.0, largest
 
 
-class Examples:
-    """Random training examples for an architecture.
+class TrainingExamples:
+    r"""Random training examples of a network: inputs, and the convergence with weights.
+
+    The examples are numbered from 0 without an end. ``examples[i]`` depends on i and the seed only,
+    and iteration begins with ``examples[0]``. An example is a pair of float32 arrays, the inputs
+    ``(ny, nx, n_channels)`` and the targets ``(ny, nx, 3)``, of one field that is rotated by a
+    multiple of 90 degrees, mirrored and observed at random. The first index is y, the second x.
+
+    The channels of the inputs are those of `input_channels`. The planes of the targets are
+
+    0. the true convergence, :math:`\kappa / u`;
+    1. the weight of its square error, :math:`w f / V`;
+    2. the weight of the quantile loss of half-widths, :math:`w / \sqrt{V}`.
+
+    Here u is the unit of the inputs: the shear noise per pixel, a map, for ``"multiscale"``, and 1
+    for the other kinds. V is the variance of the convergence, averaged over fields, plus 0.01 times
+    the median variance of the mean shear of a pixel, divided by the square of the median of u. The
+    factor :math:`f = (1 + |\kappa| / \max |\kappa|)^p` has the exponent p. The weight w is 1, and
+    `SurveyRange.outside` where the pixel is masked or beyond the survey; it is 0 in the margin of
+    the architecture. `map_loss` is the loss for these targets.
+
+    `training_examples` makes the examples for an architecture or a kind of input by name.
 
     Parameters
     ----------
-    sets : dict
-        The share of examples drawn from each set of fields. Keys are `FieldSet` objects or their
-        folders; shares are normalized to a sum of 1.
+    sets : FieldSet, path-like or dict
+        A set of fields, or its folder. Or the share of examples drawn from each of several sets;
+        shares are normalized to a sum of 1.
     architecture : Architecture
         The architecture, whose kind of input, stride and margin determine the examples.
     survey : SurveyRange or None
@@ -237,7 +259,7 @@ class Examples:
 
     def __init__(
         self,
-        sets: Mapping[FieldSet | PathLike, float],
+        sets: FieldSet | PathLike | Mapping[FieldSet | PathLike, float],
         architecture: Architecture,
         survey: SurveyRange | None = None,
         *,
@@ -246,6 +268,8 @@ class Examples:
         held_back: int = 0,
         seed: int = 0,
     ) -> None:
+        if not isinstance(sets, Mapping):
+            sets = {sets: 1.0}
         self.sets = [s if isinstance(s, FieldSet) else FieldSet(s) for s in sets]
         shares = np.array(list(sets.values()), dtype=float)
         if len(shares) == 0 or not (np.all(shares >= 0) and shares.sum() > 0):
@@ -255,7 +279,8 @@ class Examples:
                 str(shares.tolist()),
                 verb="give",
             )
-        self._shares = shares / shares.sum()
+        #: The share of examples drawn from each set.
+        self.shares = shares / shares.sum()
         self._n_files = [len(fields) - held_back for fields in self.sets]
         for fields, n in zip(self.sets, self._n_files, strict=True):
             if n < 1:
@@ -267,6 +292,42 @@ class Examples:
         self.survey = SurveyRange() if survey is None else survey
         self.exponent, self.crop, self.seed = exponent, crop, seed
         self._masks: dict[tuple, np.ndarray] = {}
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        number = index(number)
+        if number < 0:
+            raise IndexError(
+                f"the number of an example must be at least 0, not {number}: the examples have no "
+                "end"
+            )
+        return self.draw(number, 0)
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return map(self.__getitem__, itertools.count())
+
+    def batches(self, size: int, *, start: int = 0) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Iterate over batches of examples without an end, as `train` takes them.
+
+        Parameters
+        ----------
+        size : int
+            The number of examples in a batch. All fields must have the same shape, or ``crop`` must
+            be given.
+        start : int
+            The number of the first batch, to resume a training.
+
+        Yields
+        ------
+        inputs : `numpy.ndarray`
+            The input channels, float32, ``(size, ny, nx, n_channels)``.
+        targets : `numpy.ndarray`
+            The targets, float32, ``(size, ny, nx, 3)``.
+        """
+        size = check_count(size, "size", minimum=1)
+        for step in itertools.count(check_count(start, "start")):
+            batch = [self.draw(step, index) for index in range(size)]
+            inputs, targets = (np.stack(arrays) for arrays in zip(*batch, strict=True))
+            yield inputs, targets
 
     def draw(self, *numbers: int) -> tuple[np.ndarray, np.ndarray]:
         """Draw a random example, which depends on the seed and on ``numbers`` only.
@@ -285,7 +346,7 @@ class Examples:
             float32, ``(ny, nx, 3)``.
         """
         rng = np.random.default_rng((self.seed, *numbers))
-        i = int(rng.choice(len(self.sets), p=self._shares))
+        i = int(rng.choice(len(self.sets), p=self.shares))
         redshift = int(rng.integers(self.sets[i].n_redshifts))
         return self.make(i, int(rng.integers(self._n_files[i])), redshift, rng)
 
@@ -472,6 +533,77 @@ class Examples:
         turns = rng.integers(4) if shape[0] == shape[1] else 2 * rng.integers(2)
         mask = np.rot90(mask, turns)
         return mask[:, ::-1] if rng.random() < 0.5 else mask
+
+
+def training_examples(
+    sets: FieldSet | PathLike | Mapping[FieldSet | PathLike, float],
+    inputs: str | Architecture = "multiscale",
+    survey: SurveyRange | None = None,
+    *,
+    exponent: float = 0,
+    crop: int | None = None,
+    held_back: int = 0,
+    seed: int = 0,
+) -> TrainingExamples:
+    """Make random training examples for any network, also outside of lensmap.
+
+    Parameters
+    ----------
+    sets : FieldSet, path-like or dict
+        A set of fields, or its folder. Or the share of examples drawn from each of several sets;
+        shares are normalized to a sum of 1.
+    inputs : str or Architecture
+        The kind of input, ``"multiscale"``, ``"paper"`` or ``"smoothed"``, as for
+        `input_channels`; or an architecture, whose stride and margin determine the shape of the
+        examples as well; or the name of an architecture of lensmap, such as ``"cha2025"``.
+    survey : SurveyRange or None
+        The range of simulated surveys; None for the default `SurveyRange`.
+    exponent : float
+        The exponent p of the loss weights, which are (1 + ``|kappa|`` / max kappa)^p.
+    crop : int or None
+        The side, in pixels, of the random cutout of each field. If None, whole fields.
+    held_back : int
+        The number of files at the end of each set that are reserved for validation.
+    seed : int
+        The seed of the examples and of the masks.
+
+    Returns
+    -------
+    TrainingExamples
+        The examples, which can be indexed, iterated over and drawn in batches.
+
+    Raises
+    ------
+    ValueError
+        If there is no such kind of input, a share is negative, all shares are 0, or a set has no
+        field left for training.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from lensmap import HaloModelField
+    >>> from lensmap.networks import FieldSet, training_examples
+    >>> model = HaloModelField(shape=(64, 64), pixel_scale="0.5 arcmin")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     fields = FieldSet.draw(folder, model, 2, seed=1, workers=1)
+    ...     inputs, targets = training_examples(fields, "paper")[0]
+    >>> inputs.shape, targets.shape
+    ((64, 64, 3), (64, 64, 3))
+    """
+    if isinstance(inputs, Architecture):
+        architecture = inputs
+    elif inputs in INPUTS:
+        architecture = Architecture(inputs)
+    else:
+        from lensmap.networks.models import ARCHITECTURES  # this loads Keras
+
+        if inputs not in ARCHITECTURES:
+            names = ", ".join(repr(name) for name in (*INPUTS, *ARCHITECTURES))
+            raise ParameterError("inputs", f"one of {names}, or an Architecture", repr(inputs))
+        architecture = ARCHITECTURES[inputs]
+    return TrainingExamples(
+        sets, architecture, survey, exponent=exponent, crop=crop, held_back=held_back, seed=seed
+    )
 
 
 def _errors_at_depth(sigma_e, relative_depth):

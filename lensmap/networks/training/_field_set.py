@@ -9,9 +9,17 @@ from typing import Any
 import numpy as np
 from astropy import units as u
 
-from lensmap.simulate import HaloModelField, LensingField, run_series
-from lensmap.typing import PathLike, ProgressLike
-from lensmap.utils import RunFolder, atomic_write, check_count, finish, reading, to_plain
+from lensmap.simulate import HaloModelField, LensingField, read_any_field, run_series
+from lensmap.typing import AngleLike, PathLike, ProgressLike, RedshiftLike
+from lensmap.utils import (
+    ParameterError,
+    RunFolder,
+    atomic_write,
+    check_count,
+    finish,
+    reading,
+    to_plain,
+)
 
 __all__ = ["FieldSet"]
 
@@ -142,12 +150,18 @@ class FieldSet:
         folder: PathLike,
         paths: Sequence[Any],
         *,
-        read: Callable[[Path], LensingField] = LensingField.read,
+        width: AngleLike | None = None,
+        pixel_scale: AngleLike | None = None,
+        z_source: RedshiftLike | None = None,
+        read: Callable[[Path], LensingField] | None = None,
         take_over: bool = False,
     ) -> "FieldSet":
         """Convert files of simulated fields to a set.
 
-        The files are, for example, those of ``lensmap simulate fields`` or MassiveNuS.
+        The files are those of ``lensmap simulate fields``, MassiveNuS, kappaTNG or LensTools, or
+        convergence maps in FITS, HDF5 or NumPy files, as for `lensmap.simulate.read_field`. A map
+        is dimensionless and has the axes ``(ny, nx)``, which are the axes NAXIS2 and NAXIS1 of FITS
+        images. The shear of a map is computed from its convergence.
 
         Parameters
         ----------
@@ -156,9 +170,14 @@ class FieldSet:
         paths : sequence of path-like
             The files, which must have the same pixels and source redshift. A later call may append
             files to the sequence.
-        read : callable
-            The function that reads a `lensmap.simulate.LensingField` from a path, such as
-            `lensmap.simulate.read_massivenus`.
+        width, pixel_scale : `~astropy.units.Quantity`, str or None
+            The angular side of the maps or of their pixels, if the files do not hold it.
+        z_source : float, `lensmap.cosmology.SourceRedshifts` or None
+            The redshift of the sources or their redshift distribution, if the files do not hold it.
+            It may be unknown.
+        read : callable or None
+            A function of your own that reads a `lensmap.simulate.LensingField` from a path. None
+            reads all files named above.
         take_over : bool
             Whether to take over the folder of a run that was killed. A run that is still alive
             can then no longer write to the folder.
@@ -171,14 +190,22 @@ class FieldSet:
         Raises
         ------
         ValueError
-            If ``paths`` is empty, pixels or source redshifts differ between files, or the folder
-            holds other fields.
+            If ``paths`` is empty, a file cannot be read, pixels or source redshifts differ between
+            files, values are not finite, or the folder holds other fields.
         RuntimeError
             If another run is using the folder.
         """
         paths = [Path(path) for path in paths]
         if not paths:
             raise ValueError("paths must contain at least one file, but contains none")
+        if read is None:
+            read = partial(
+                read_any_field, width=width, pixel_scale=pixel_scale, z_source=z_source
+            )
+        elif not (width is None and pixel_scale is None and z_source is None):
+            raise ParameterError(
+                "read", "None if {width}, {pixel_scale} or {z_source} is given"
+            )
         first = read(paths[0])
         settings = _settings(first) | {"files": [path.resolve() for path in paths], "seed": None}
         with cls._run(folder, settings, take_over) as run:
@@ -190,6 +217,7 @@ class FieldSet:
                         f"{str(paths[number])!r} has {_settings(field)}, and the first file, "
                         f"{str(paths[0])!r}, has {_settings(first)}"
                     )
+                _check_finite(field, paths[number])
                 _save(field, run.path / _NAME.format(number))
         return cls(folder)
 
@@ -264,6 +292,17 @@ def _settings(field):
         "shape": list(field.shape),
         "z_source": [str(field.z_source)],
     }
+
+
+def _check_finite(field, path):
+    """Raise ValueError if a field has values that cannot be stored in half precision."""
+    largest = float(np.finfo(np.float16).max)
+    for values in (field.kappa.data, field.gamma.real, field.gamma.imag):
+        if not np.all(np.abs(values) < largest):  # False for NaN
+            raise ValueError(
+                f"the map {str(path)!r} must have finite values of the convergence in all pixels, "
+                "but some are NaN, masked or too large: leave out this file, or fill its pixels"
+            )
 
 
 def _missing(run, n):

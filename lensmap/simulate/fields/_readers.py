@@ -24,6 +24,7 @@ from lensmap.utils import (
     check_angle,
     check_count,
     has_suffix,
+    printable,
     reading,
 )
 
@@ -55,8 +56,10 @@ def read_field(
     Parameters
     ----------
     source : array_like or path-like
-        The convergence as an array, ``(ny, nx)``, or as a FITS or NumPy ``.npy`` file. A celestial
-        WCS in a FITS file is used unless ``width`` or ``pixel_scale`` is given.
+        The convergence, dimensionless, as an array, ``(ny, nx)``, or as a FITS, HDF5 or NumPy
+        ``.npy`` file. The first index is y, the second x. Of an HDF5 file, the only dataset of two
+        dimensions is read, or the dataset ``kappa``. A celestial WCS in a FITS file is used unless
+        ``width`` or ``pixel_scale`` is given; so is the FITS keyword ANGLE, the side in degrees.
     width : `~astropy.units.Quantity`, str or None
         The angular side of a square map.
     pixel_scale : `~astropy.units.Quantity`, str or None
@@ -330,12 +333,34 @@ def _read_kappatng_binary(path):
     return np.frombuffer(raw, "<f8", n * n, 4).reshape(n, n).astype(float)
 
 
-def _read_image(path, formats=("fits", "npy")):
-    """Return the first image in a file and its FITS header; the header is None for NumPy files."""
+def _read_hdf5_image(path):
+    """Return the only map in an HDF5 file, or its dataset ``kappa``."""
+    maps = []
+
+    def note(name, item):
+        if len(getattr(item, "shape", None) or ()) == 2:
+            maps.append(name)
+
+    with open_hdf5(path) as file:
+        file.visititems(note)
+        names = [name for name in maps if name.rpartition("/")[2] == "kappa"] or maps
+        if len(names) != 1:
+            shown = ", ".join(printable(name) for name in names[:5]) or "none"
+            raise ValueError(
+                f"{str(path)!r} must hold one map, a dataset (ny, nx), or one with the name "
+                f"'kappa', but its maps are: {shown}"
+            )
+        return read_hdf5_map(file, names[0], path)
+
+
+def _read_image(path, formats=("fits", "hdf5", "npy")):
+    """Return the first image in a file and its FITS header; the header is None for other files."""
     require_file(path)
     if "npy" in formats and Path(path).suffix.lower() == ".npy":
         with reading(path, "map in NumPy's .npy format"):
             return np.load(path, allow_pickle=False), None
+    if "hdf5" in formats and has_suffix(path, HDF5_SUFFIXES):
+        return _read_hdf5_image(path), None
     with reading(path, "map"), fits.open(path, memmap=False) as hdus:
         hdu = next((h for h in hdus if h.is_image and h.data is not None), None)
         if hdu is None:

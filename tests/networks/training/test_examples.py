@@ -7,8 +7,15 @@ from astropy import units as u
 
 from lensmap import HaloModelField
 from lensmap.flatsky import convergence_to_shear, gaussian_smooth, shear_to_convergence
-from lensmap.networks import Architecture, Domain, FieldSet, SurveyRange, read_card
-from lensmap.networks.training._examples import Examples
+from lensmap.networks import (
+    Architecture,
+    Domain,
+    FieldSet,
+    SurveyRange,
+    read_card,
+    training_examples,
+)
+from lensmap.networks.training._examples import TrainingExamples
 from lensmap.utils import RunFolder
 
 SHAPE = (64, 64)
@@ -124,7 +131,7 @@ def test_the_density_limits_the_galaxies_per_pixel():
 
 class TestExamples:
     def test_are_the_same_for_the_same_numbers(self, fields):
-        one, other = (Examples({fields: 1.0}, MULTISCALE, seed=3) for _ in range(2))
+        one, other = (TrainingExamples({fields: 1.0}, MULTISCALE, seed=3) for _ in range(2))
         first = [one.draw(step, 0) for step in range(4)]
         again = [other.draw(step, 0) for step in reversed(range(4))][::-1]
         for a, b in zip(first, again, strict=True):
@@ -135,7 +142,7 @@ class TestExamples:
     @pytest.mark.parametrize("step", range(6))
     def test_turned_shear_still_points_at_the_turned_mass(self, lens, step):
         """Augment, then invert: the mass is where the target has it, but with a wrong sign."""
-        examples = Examples({lens: 1.0}, PAPER, SurveyRange.only_usual(), seed=4)
+        examples = TrainingExamples({lens: 1.0}, PAPER, SurveyRange.only_usual(), seed=4)
         inputs, targets = examples.draw(step)
         kappa = targets[..., 0]
         found = gaussian_smooth(
@@ -147,21 +154,21 @@ class TestExamples:
                                      np.unravel_index(truth.argmax(), SHAPE))) < 2.5
 
     def test_all_eight_orientations_occur(self, lens):
-        examples = Examples({lens: 1.0}, PAPER, SurveyRange.only_usual(), seed=5)
+        examples = TrainingExamples({lens: 1.0}, PAPER, SurveyRange.only_usual(), seed=5)
         peaks = {
             np.unravel_index(examples.draw(step)[1][..., 0].argmax(), SHAPE) for step in range(60)
         }
         assert len(peaks) == 8
 
     def test_the_usual_survey(self, fields):
-        examples = Examples({fields: 1.0}, MULTISCALE, SurveyRange.only_usual(), seed=6)
+        examples = TrainingExamples({fields: 1.0}, MULTISCALE, SurveyRange.only_usual(), seed=6)
         inputs, _ = examples.draw(0)
         # 33 galaxies in each pixel of a square arcminute: the noise of one, .24 and measurement
         noise = 0.115 * np.exp(inputs[..., 10])
         assert noise.mean() == pytest.approx(0.2456 / np.sqrt(33), rel=0.03)
 
     def test_masks_and_depths_vary(self, fields):
-        examples = Examples({fields: 1.0}, MULTISCALE, seed=7)
+        examples = TrainingExamples({fields: 1.0}, MULTISCALE, seed=7)
         drawn = [examples.draw(step)[0] for step in range(40)]
         open_parts = np.array([np.mean(planes[..., 8] > 0.3) for planes in drawn])
         assert 0.1 < np.mean(open_parts < 0.97) < 0.9
@@ -170,26 +177,27 @@ class TestExamples:
 
     def test_pixels_without_data_count_little(self, fields):
         survey = SurveyRange(masked=1.0, small=0.0, mask_fraction=(0.4, 0.4), outside=0.1)
-        inputs, targets = Examples({fields: 1.0}, MULTISCALE, survey, seed=8).draw(0)
+        inputs, targets = TrainingExamples({fields: 1.0}, MULTISCALE, survey, seed=8).draw(0)
         weight = targets[..., 1]
         np.testing.assert_allclose(np.unique(weight / weight.max()), [0.1, 1.0], rtol=1e-3)
         assert np.mean(weight == weight.max()) == pytest.approx(0.6, abs=0.001)
         assert np.all(inputs[..., 7][weight < weight.max()] == 0)  # no galaxies there
 
     def test_crop(self, fields):
-        inputs, targets = Examples({fields: 1.0}, PAPER, crop=32, seed=9).draw(0)
+        inputs, targets = TrainingExamples({fields: 1.0}, PAPER, crop=32, seed=9).draw(0)
         assert inputs.shape == (32, 32, 3) and targets.shape == (32, 32, 3)
 
     def test_the_margin_is_empty_and_does_not_count(self, fields):
         survey = SurveyRange.only_usual()
-        inputs, targets = Examples({fields: 1.0}, Architecture("paper", margin=6), survey).draw(0)
+        architecture = Architecture("paper", margin=6)
+        inputs, targets = TrainingExamples({fields: 1.0}, architecture, survey).draw(0)
         assert inputs.shape == (76, 76, 3)
         edge = np.ones((76, 76), dtype=bool)
         edge[6:-6, 6:-6] = False
         assert np.all(inputs[edge] == 0) and np.all(targets[edge, 1:] == 0)
         assert np.all(targets[~edge, 1] > 0)
         # Pieces of it: their edges do not count, wherever they lie.
-        cut = Examples({fields: 1.0}, Architecture("paper", margin=6), survey, crop=40)
+        cut = TrainingExamples({fields: 1.0}, Architecture("paper", margin=6), survey, crop=40)
         empty = []
         for step in range(8):
             inputs, targets = cut.draw(step)
@@ -199,25 +207,25 @@ class TestExamples:
         assert np.ptp(empty) > 0.02
 
     def test_held_back_fields_are_not_learned_from(self, fields):
-        examples = Examples({fields: 1.0}, PAPER, held_back=3, seed=10)
+        examples = TrainingExamples({fields: 1.0}, PAPER, held_back=3, seed=10)
         assert examples._n_files == [1]
         with pytest.raises(ValueError, match="no file left for training, because 4 files of each"):
-            Examples({fields: 1.0}, PAPER, held_back=4)
+            TrainingExamples({fields: 1.0}, PAPER, held_back=4)
 
     def test_bad_shares(self, fields):
         with pytest.raises(ValueError, match="sets must give each set of fields a share"):
-            Examples({}, PAPER)
+            TrainingExamples({}, PAPER)
         with pytest.raises(ValueError, match="sets must give each set of fields a share"):
-            Examples({fields: 0.0}, PAPER)
+            TrainingExamples({fields: 0.0}, PAPER)
 
 
 class TestWideRange:
-    """Examples of the surveys of the field."""
+    """TrainingExamples of the surveys of the field."""
 
     def test_some_fields_have_no_or_a_weak_signal(self, fields):
         survey = SurveyRange(null=0.25, faint=0.25)
         scatter = np.array([
-            Examples({fields: 1.0}, PAPER, survey, seed=2).draw(step)[1][..., 0].std()
+            TrainingExamples({fields: 1.0}, PAPER, survey, seed=2).draw(step)[1][..., 0].std()
             for step in range(60)
         ])
         usual = np.median(scatter[scatter > 0])
@@ -225,7 +233,7 @@ class TestWideRange:
         assert 4 <= np.sum((scatter > 0) & (scatter < 0.3 * usual)) <= 25
 
     def test_shear_is_as_faint_as_the_mass(self, lens):
-        examples = Examples({lens: 1.0}, PAPER, SurveyRange(faint=1.0))
+        examples = TrainingExamples({lens: 1.0}, PAPER, SurveyRange(faint=1.0))
         kappa, gamma, _ = examples._transform(*lens.read(0, 0), np.random.default_rng(1))
         weak, shear = examples._fainter(kappa, gamma, np.random.default_rng(4))
         factor = weak.max() / kappa.max()
@@ -236,7 +244,7 @@ class TestWideRange:
         """Errors of galaxies that differ by up to a factor of 20 make the noise of the inputs."""
         survey = SurveyRange(usual=0, other_errors=0, varied_errors=1, masked=0, small=0, null=1,
                              galaxies_per_pixel=(6, 25), sigma_e=(0.2, 0.4))
-        examples = Examples({lens: 1.0}, PAPER, survey)
+        examples = TrainingExamples({lens: 1.0}, PAPER, survey)
         kappa, gamma, inside = examples._transform(*lens.read(0, 0), np.random.default_rng(1))
         pulls, errors = [], []
         for seed in range(12):
@@ -257,7 +265,8 @@ class TestWideRange:
         assert domain.galaxies_per_pixel[0] <= 1 and domain.galaxies_per_pixel[1] >= 25
         assert domain.shape_noise[0] <= 0.2 and 0.42 < domain.shape_noise[1] < 0.7
         assert 0.2 < domain.measurement_error[1] < 0.6
-        masked = [np.mean(Examples({fields: 1.0}, PAPER, survey).draw(step)[1][..., 1] < 0.2)
+        examples = TrainingExamples({fields: 1.0}, PAPER, survey)
+        masked = [np.mean(examples.draw(step)[1][..., 1] < 0.2)
                   for step in range(3)]
         assert max(masked) < 0.9
 
@@ -269,5 +278,113 @@ class TestWideRange:
                                cosmology="planck18")
         drawn = FieldSet.draw(tmp_path / "f", model, 1, workers=1)
         assert drawn.n_redshifts == 2 and FieldSet.draw(tmp_path / "f", model, 1).n_redshifts == 2
-        inputs, targets = Examples({drawn: 1.0}, MULTISCALE, SurveyRange.wide()).draw(1)
+        inputs, targets = TrainingExamples({drawn: 1.0}, MULTISCALE, SurveyRange.wide()).draw(1)
         assert np.isfinite(inputs).all() and np.isfinite(targets).all()
+
+
+class TestTrainingExamples:
+    def test_numbers_batches_and_iteration_agree(self, fields):
+        examples = training_examples(fields, "paper", seed=5)
+        for number, (inputs, targets) in zip(range(3), examples):
+            again = training_examples({fields: 2.0}, PAPER, seed=5)[number]
+            np.testing.assert_array_equal(inputs, again[0])
+            np.testing.assert_array_equal(targets, again[1])
+        batches = examples.batches(2, start=1)
+        inputs, targets = next(batches)
+        assert inputs.shape == (2, 64, 64, 3) and targets.shape == (2, 64, 64, 3)
+        np.testing.assert_array_equal(inputs[0], examples[1][0])
+        np.testing.assert_array_equal(next(batches)[1][1], examples.draw(2, 1)[1])
+        assert not np.array_equal(examples[0][0], examples[1][0])
+
+    def test_workers_of_a_loader_make_the_same(self, fields):
+        import pickle
+
+        examples = training_examples(fields.folder, "multiscale", SurveyRange.wide())
+        copy = pickle.loads(pickle.dumps(examples))
+        for one, other in zip(examples[3], copy[np.int64(3)], strict=True):
+            np.testing.assert_array_equal(one, other)
+
+    def test_the_planes_of_the_targets(self, fields):
+        """The weights follow from the fields and from the noise of the inputs."""
+        survey = SurveyRange(usual=1.0, masked=0.0, small=0.0)
+        _, targets = training_examples(fields, "paper", survey, exponent=2)[0]
+        variance = (targets[..., 2].max()) ** -2.0
+        assert fields.variances.min() < variance < 2 * fields.variances.max()
+        kappa = targets[..., 0]
+        focal = (1 + np.abs(kappa) / np.abs(kappa).max()) ** 2
+        np.testing.assert_allclose(targets[..., 1], focal / variance, rtol=1e-4)
+
+    def test_names(self, fields):
+        assert training_examples(fields, "cha2025").architecture.margin > 0
+        with pytest.raises(ValueError, match="inputs must be one of 'multiscale', .*'h21like', or"):
+            training_examples(fields, "shear")
+        with pytest.raises(IndexError, match="must be at least 0, not -1"):
+            training_examples(fields)[-1]
+        with pytest.raises(TypeError):
+            training_examples(fields)["a"]
+
+
+class TestMapsOfTheUser:
+    kappa = 0.02 * np.random.default_rng(8).standard_normal((24, 32)).astype("f4")
+
+    def _write(self, folder, name, kappa=None):
+        import h5py
+        from astropy.io import fits
+
+        kappa, path = self.kappa if kappa is None else kappa, folder / name
+        if name.endswith(".npy"):
+            np.save(path, kappa)
+        elif name.endswith(".h5"):
+            with h5py.File(path, "w") as file:
+                file["maps/kappa"], file["n"] = kappa, 3
+        else:
+            fits.writeto(path, kappa)
+        return path
+
+    @pytest.mark.parametrize("name", ["a.fits", "a.npy", "a.h5"])
+    def test_formats_give_the_same_field(self, name, tmp_path):
+        path = self._write(tmp_path, name)
+        found = FieldSet.from_files(tmp_path / "set", [path], pixel_scale="0.5 arcmin",
+                                    z_source=1.0)
+        kappa, gamma = found.read(0, 0)
+        np.testing.assert_allclose(kappa, self.kappa, atol=2e-5)  # rows are y
+        expected = convergence_to_shear(self.kappa - self.kappa.mean(), padding=2.0)
+        np.testing.assert_allclose(gamma, expected, atol=1e-4)
+        assert found.pixel_scale == 0.5 and found.settings["z_source"] == ["1.0"]
+
+    def test_a_side(self, tmp_path):
+        path = self._write(tmp_path, "a.npy", self.kappa[:, :24])
+        found = FieldSet.from_files(tmp_path / "set", [path], width="12 arcmin")
+        assert found.pixel_scale == 0.5 and found.settings["z_source"] == ["None"]
+
+    def test_messages_name_the_file(self, tmp_path):
+        paths = [self._write(tmp_path, name) for name in ("a.npy", "a.h5", "a.fits")]
+        for path in paths:
+            with pytest.raises(ValueError, match=rf"pixel_scale must be given.*{path.name}"):
+                FieldSet.from_files(tmp_path / "set", [path])
+        bad = self.kappa.copy()
+        bad[3, 4] = np.nan
+        path = self._write(tmp_path, "b.npy", bad)
+        with pytest.raises(ValueError, match=r"b\.npy' must have finite values"):
+            FieldSet.from_files(tmp_path / "set", [path], pixel_scale="1 arcmin")
+        path = self._write(tmp_path, "c.npy", self.kappa[:20])
+        with pytest.raises(ValueError, match=r"same pixels.*c\.npy"):
+            FieldSet.from_files(tmp_path / "s", [paths[0], path], pixel_scale="1 arcmin")
+        with pytest.raises(ValueError, match=r"cube\.npy' must be a two-dimensional image"):
+            cube = self._write(tmp_path, "cube.npy", np.zeros((2, 8, 8)))
+            FieldSet.from_files(tmp_path / "t", [cube], pixel_scale="1 arcmin")
+        with pytest.raises(ValueError, match="read must be None if width, pixel_scale or z_source"):
+            FieldSet.from_files(tmp_path / "t", paths, pixel_scale="1 arcmin", read=len)
+
+    def test_several_maps_in_one_file(self, tmp_path):
+        import h5py
+
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            file["one"], file["two"] = self.kappa, self.kappa
+        with pytest.raises(ValueError, match=r"a\.h5' must hold one map.*maps are: one, two"):
+            FieldSet.from_files(tmp_path / "set", [tmp_path / "a.h5"], pixel_scale="1 arcmin")
+
+    def test_files_that_define_their_pixels(self, model, tmp_path):
+        model.draw(3)[0].write(tmp_path / "f.fits")
+        with pytest.raises(ValueError, match=r"z_source must be left out, because .*f\.fits"):
+            FieldSet.from_files(tmp_path / "set", [tmp_path / "f.fits"], z_source=1.0)

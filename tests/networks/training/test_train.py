@@ -140,12 +140,12 @@ def test_an_explosion_is_told(fields, tmp_path):
         ({"learning_rate": -1.0}, "learning_rate must be positive"),
         ({"decay": 2.0}, "decay must be from 0 to 1"),
         ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"architecture": "unet"}, "no architecture 'unet'"),
+        ({"model": "unet"}, "no architecture 'unet'"),
         ({"start": "nothing"}, "no network 'nothing'"),
     ],
 )
 def test_bad_input(fields, tmp_path, change, message):
-    parameters = {"architecture": "lensmap", "steps": 5, **SMALL, **change}
+    parameters = {"model": "lensmap", "steps": 5, **SMALL, **change}
     with pytest.raises(ValueError, match=message):
         train(sets={fields: 1.0}, folder=tmp_path, **parameters)
 
@@ -172,10 +172,10 @@ def test_a_step_has_the_size_of_its_scale():
 @pytest.mark.slow
 def test_a_stop_in_the_middle_of_a_step_keeps_the_last_whole_state(fields, tmp_path, monkeypatch):
     straight = train("lensmap", {fields: 1.0}, tmp_path / "a", steps=20, **SMALL)
-    from lensmap.networks.training import _train as training
+    from lensmap.networks.training._run import TrainingRun
 
     calls = []
-    original = training._Run._learning_rate
+    original = TrainingRun._learning_rate
 
     def stop(self, step):
         calls.append(step)
@@ -183,7 +183,7 @@ def test_a_stop_in_the_middle_of_a_step_keeps_the_last_whole_state(fields, tmp_p
             raise KeyboardInterrupt  # after the step began
         return original(self, step)
 
-    monkeypatch.setattr(training._Run, "_learning_rate", stop)
+    monkeypatch.setattr(TrainingRun, "_learning_rate", stop)
     with pytest.raises(KeyboardInterrupt):
         train("lensmap", {fields: 1.0}, tmp_path / "b", steps=20, **SMALL)
     monkeypatch.undo()
@@ -193,9 +193,9 @@ def test_a_stop_in_the_middle_of_a_step_keeps_the_last_whole_state(fields, tmp_p
 
 @pytest.mark.slow
 def test_a_stop_in_the_last_check_is_made_good(fields, tmp_path, monkeypatch):
-    from lensmap.networks.training import _train as training
+    from lensmap.networks.training._run import TrainingRun
 
-    original = training._Run.check
+    original = TrainingRun.check
     small = {**SMALL, "check_every": 2}
 
     def stop(self, check):
@@ -204,7 +204,7 @@ def test_a_stop_in_the_last_check_is_made_good(fields, tmp_path, monkeypatch):
             raise KeyboardInterrupt
         original(self, check)
 
-    monkeypatch.setattr(training._Run, "check", stop)
+    monkeypatch.setattr(TrainingRun, "check", stop)
     with pytest.raises(KeyboardInterrupt):
         train("lensmap", {fields: 1.0}, tmp_path, steps=4, **small)
     monkeypatch.undo()
