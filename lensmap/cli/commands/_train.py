@@ -7,37 +7,41 @@ import logging
 from pathlib import Path
 
 from lensmap.cli._estimator_options import record_networks
-from lensmap.cli._field_input import read_field_of
+from lensmap.cli._field_options import refuse_options
 from lensmap.cli._file_types import InputFolder, MaybeFile, OutputFolder
 from lensmap.cli._messages import OptionError, load_networks, say
-from lensmap.cli._options import add_take_over, count, positive
+from lensmap.cli._options import add_take_over, angle, count, positive, source_redshift, sources_at
 from lensmap.cli._progress import show_progress
 from lensmap.cli._result import Result
-from lensmap.utils import (
-    FITS_SUFFIXES,
-    HDF5_SUFFIXES,
-    atomic_write,
-    check_count,
-    has_suffix,
-)
+from lensmap.utils import atomic_write, check_count, has_suffix
 
 NAME = "train"
 SUMMARY = "train or fine-tune a neural network for mass maps"
 DESCRIPTION = """Train a neural network for mass maps on simulated convergence fields, which
-lensmap draws, or on fields of your own (--fields). The same command resumes an
-interrupted run; the same seed gives the same weights on the same machine. Use the
+lensmap draws, or on convergence maps of your own (--fields). The network is one of
+lensmap or a Keras model of your own (--network mine.keras). The same command resumes
+an interrupted run; the same seed gives the same weights on the same machine. Use the
 trained network in Python as CNNReconstructor(network="RUN/weights.h5"), and on the
-command line as 'lensmap reconstruct --method cnn --network RUN/weights.h5'."""
+command line as 'lensmap reconstruct --method cnn --network RUN/weights.h5'; of a Keras
+model of your own, the file is RUN/weights.keras."""
 EXAMPLES = """examples:
   lensmap train -o run --steps 6000
   lensmap train -o finer --fields my_maps/ --start lensmap --steps 1000 --learning-rate 2e-4
+  lensmap train -o deep --draw 100 --z-source lsst_y10 1.0 --pixel-scale 0.3arcmin --survey wide
+  lensmap train -o own --network mine.keras --fields maps/ --width 5deg --optimizer muon
   lensmap train -o paper --network cha2025 --exponent 6 --crop 256 --survey usual --steps 20000
 
-files in RUN: weights.h5 and weights.json (the network at the last check), curve.ecsv and
-curve.png (the learning curve), checkpoint.npz (to resume from), fields/ (the drawn fields)"""
+files in RUN: weights.h5 or weights.keras, and weights.json (the network at the last check),
+curve.ecsv and curve.png (the learning curve), checkpoint.npz (to resume from), fields/ (the
+drawn fields, or the fields of --fields with their shear)"""
 
-# The source redshifts and the pixel scale of the fields that are drawn by default.
-_REDSHIFTS, _PIXEL_SCALE = [0.75, 1.0, 1.5, 2.5], "0.41 arcmin"
+# The suffix of whole Keras models.
+_KERAS_SUFFIX = ".keras"
+
+# The source redshifts of the fields that are drawn by default.
+_REDSHIFTS = [0.75, 1.0, 1.5, 2.5]
+
+_SURVEYS = ("all", "usual", "wide")
 
 
 def add_arguments(parser):
@@ -47,8 +51,9 @@ def add_arguments(parser):
         help="the output folder, created if it does not exist",
     )
     parser.add_argument(
-        "--network", default="lensmap", metavar="NAME",
-        help="the architecture of the network: lensmap (the default), cha2025 or h21like",
+        "--network", type=MaybeFile, default="lensmap", metavar="NAME|FILE",
+        help="the architecture of the network: lensmap (the default), cha2025 or h21like; or a "
+             "Keras model of your own, a .keras file with its card, as written by save_network",
     )
     parser.add_argument(
         "--steps", type=count, default=6000, metavar="N",
@@ -64,18 +69,38 @@ def add_arguments(parser):
     group.add_argument(
         "--fields", type=InputFolder, action="append", default=[], metavar="DIR[:PART]",
         help="train on the convergence maps in this folder, written by 'lensmap simulate fields' "
-        "or of MassiveNuS, kappaTNG or LensTools; PART is the relative share of the folder in the "
-        "training examples (default 1); repeatable",
+        "or of MassiveNuS, kappaTNG or LensTools, or any FITS, HDF5 or .npy images (ny, nx); PART "
+        "is the relative share of the folder in the training examples (default 1); repeatable",
+    )
+    group.add_argument(
+        "--pixel-scale", type=angle, nargs="+", metavar="ANGLE",
+        help="the side of a pixel: of the maps of --fields, if their files do not hold it; or of "
+        "the drawn fields (default 0.41arcmin), where N fields are drawn for each of several",
+    )
+    group.add_argument(
+        "--width", "--angle", type=angle, metavar="ANGLE",
+        help="the angular side of the maps of --fields, instead of --pixel-scale",
+    )
+    group.add_argument(
+        "--z-source", type=source_redshift, nargs="+", metavar="Z|NAME",
+        help="the source redshifts of the drawn fields, each a number or the name of a redshift "
+        "distribution such as lsst_y10, all for the same matter (default 0.75 1 1.5 2.5); or the "
+        "one of the maps of --fields, if their files do not hold it",
+    )
+    group.add_argument(
+        "--shape", type=int, nargs=2, metavar=("NY", "NX"),
+        help="the numbers of pixels along y and x of the drawn fields, both even (default 512 512)",
     )
     group.add_argument(
         "--draw", type=count, default=200, metavar="N",
-        help="the number of fields to draw if --fields is not given, each for four source "
+        help="the number of fields to draw if --fields is not given, each for all source "
         "redshifts (default %(default)s)",
     )
     group.add_argument(
-        "--survey", choices=("all", "usual"), default="all",
+        "--survey", choices=_SURVEYS, default="all",
         help="the mock surveys of the training examples: all (the default) has many depths and "
-             "masks, usual has only the survey of Cha et al. 2025, without masks",
+             "masks, wide the full range of surveys with uneven weights and empty fields, usual "
+             "only the survey of Cha et al. 2025, without masks",
     )
     group.add_argument(
         "--exponent", type=positive, default=0.0, metavar="P",
@@ -88,8 +113,18 @@ def add_arguments(parser):
     )
     group = parser.add_argument_group("run options")
     group.add_argument(
+        "--optimizer", choices=("adam", "muon"), default="adam",
+        help="the optimizer: adam (the default) or muon, which makes the steps of kernels "
+             "orthogonal",
+    )
+    group.add_argument(
+        "--loss", default="map", metavar="NAME",
+        help="the loss of the map: map (the default, the weighted square error), or the name of a "
+             "loss of Keras, such as mae or huber",
+    )
+    group.add_argument(
         "--learning-rate", type=positive, default=1e-3, metavar="X",
-        help="the learning rate at the beginning (default %(default)s)",
+        help="the learning rate before its decay (default %(default)s)",
     )
     group.add_argument("--batch-size", type=count, default=1, metavar="N",
                        help="the number of examples in one training step (default %(default)s)")
@@ -112,16 +147,17 @@ def add_arguments(parser):
 def run(arguments):
     """Run ``lensmap train`` with parsed arguments, and return its `Result`."""
     load_networks()
-    from lensmap.networks import SurveyRange, get_architecture, train
+    from lensmap.networks import SurveyRange, check_training, train
 
     # These checks raise their errors before fields are drawn, which takes minutes.
-    get_architecture(arguments.network)
+    check_training(arguments.network, arguments.loss)
     check_count(arguments.seed, "seed")
-    if arguments.start is not None:
-        record_networks([arguments.start])
+    files = [arguments.network] if arguments.network.endswith(_KERAS_SUFFIX) else []
+    record_networks([*files, *([] if arguments.start is None else [arguments.start])])
     folder, progress = Path(arguments.output), show_progress(arguments)
     sets = _field_sets(arguments, folder, progress)
-    survey = SurveyRange.only_usual() if arguments.survey == "usual" else SurveyRange()
+    surveys = SurveyRange, SurveyRange.only_usual, SurveyRange.wide
+    survey = dict(zip(_SURVEYS, surveys, strict=True))[arguments.survey]()
     try:
         network = train(
             arguments.network,
@@ -131,7 +167,9 @@ def run(arguments):
             start=arguments.start,
             options=_architecture_options(arguments.options),
             survey=survey,
+            loss=arguments.loss,
             exponent=arguments.exponent,
+            optimizer=arguments.optimizer,
             learning_rate=arguments.learning_rate,
             batch_size=arguments.batch_size,
             crop=arguments.crop,
@@ -166,22 +204,63 @@ def _held_back(sets):
 
 def _field_sets(arguments, folder, progress):
     """Return a dict from each training set to its share of the training examples."""
+    if not arguments.fields:
+        refuse_options(arguments, ["width"], "it applies only to the maps of --fields")
+        return _drawn_sets(arguments, folder, progress)
+    refuse_options(arguments, ["shape"], "the maps of --fields have a shape")
+    given = {"width": arguments.width}
+    for name in ("pixel_scale", "z_source"):
+        values = getattr(arguments, name) or [None]
+        if len(values) > 1:
+            option = arguments.option_names[name]
+            raise OptionError(
+                name, f"{option} must be one value for the maps of --fields, not {len(values)}"
+            )
+        given[name] = sources_at(values[0])
+    return dict(
+        _field_set(text, folder, given, arguments.take_over) for text in arguments.fields
+    )
+
+
+def _drawn_sets(arguments, folder, progress):
+    """Return a dict from each set of drawn fields, one for each pixel scale, to its share."""
+    from astropy import units as u
+
     from lensmap.networks import FieldSet
     from lensmap.simulate import HaloModelField
 
-    if not arguments.fields:
-        model = HaloModelField(z_source=_REDSHIFTS, pixel_scale=_PIXEL_SCALE)
+    shape = {} if arguments.shape is None else {"shape": tuple(arguments.shape)}
+    redshifts = _REDSHIFTS if arguments.z_source is None else arguments.z_source
+    for i, z in enumerate(redshifts):
+        if z in redshifts[:i]:
+            raise OptionError(
+                "z_source", f"--z-source must name each redshift once, but {z} is given twice"
+            )
+    scales = arguments.pixel_scale or [0.41 * u.arcmin]
+    # All models are checked before the first field is drawn.
+    models = [
+        HaloModelField(z_source=[sources_at(z) for z in redshifts], pixel_scale=scale, **shape)
+        for scale in scales
+    ]
+    sets = {}
+    for scale, model in zip(scales, models, strict=True):
+        several = len(scales) > 1
+        name = f"fields/{scale.to_value(u.arcmin):g}arcmin" if several else "fields"
         drawn = FieldSet.draw(
-            folder / "fields", model, arguments.draw, seed=arguments.seed + 1,
+            folder / name, model, arguments.draw, seed=arguments.seed + 1,
             workers=arguments.workers, progress=progress, take_over=arguments.take_over,
         )
-        return {drawn: 1.0}
-    return dict(_field_set(text, folder, arguments.take_over) for text in arguments.fields)
+        sets[drawn] = 1.0
+    return sets
 
 
-def _field_set(text, folder, take_over):
-    """Return the training set and its share from a word of ``--fields``, DIR or DIR:PART."""
+def _field_set(text, folder, given, take_over):
+    """Return the training set and its share from a word of ``--fields``, DIR or DIR:PART.
+
+    ``given`` is a dict of the parameters of `FieldSet.from_files` that describe the maps.
+    """
     from lensmap.networks import FieldSet
+    from lensmap.simulate import FIELD_SUFFIXES
 
     path, colon, part = text.rpartition(":")
     if not colon or "/" in part:
@@ -203,17 +282,17 @@ def _field_set(text, folder, take_over):
     # Hidden files are no maps: they may be files of a killed run, or made by the system.
     files = sorted(
         p for p in path.iterdir()
-        if has_suffix(p, FITS_SUFFIXES + HDF5_SUFFIXES) and not p.name.startswith(".")
+        if has_suffix(p, FIELD_SUFFIXES) and not p.name.startswith(".")
     )
     if not files:
-        suffixes = ", ".join(FITS_SUFFIXES + HDF5_SUFFIXES)
+        suffixes = ", ".join(FIELD_SUFFIXES)
         raise OptionError(
             "fields", f"--fields: the folder {str(path)!r} holds no maps, files in {suffixes}"
         )
     # Folders of the same name in different places are different sets.
     mark = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]
     name = folder / "fields" / f"{path.resolve().name}-{mark}"
-    return FieldSet.from_files(name, files, read=read_field_of, take_over=take_over), part
+    return FieldSet.from_files(name, files, **given, take_over=take_over), part
 
 
 def _draw_curve(curve, folder):
@@ -232,7 +311,8 @@ def _describe(card, folder):
     text = f"{card['training']['steps_done']} steps"
     if "r" in card["curve"][-1]:
         text += f"; r = {card['curve'][-1]['r']:.3f} on held-out fields"
-    return f"{text}\nwritten: {folder / 'weights.h5'}, weights.json, curve.ecsv"
+    suffix = ".h5" if "architecture" in card else _KERAS_SUFFIX
+    return f"{text}\nwritten: {folder / f'weights{suffix}'}, weights.json, curve.ecsv"
 
 
 def _numbers(card, folder):
