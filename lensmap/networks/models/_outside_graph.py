@@ -23,7 +23,7 @@ from lensmap.networks.models._overlap_save import (
     kernel_spectrum,
     tile_steps,
 )
-from lensmap.utils import ParameterError
+from lensmap.utils import ParameterError, n_threads
 
 __all__ = ["correlate_outside", "is_outside_faster", "maps_only"]
 
@@ -32,8 +32,11 @@ VARIABLE = "LENSMAP_LARGE_KERNELS"
 
 _WAYS = ("auto", "graph", "scipy")
 
-# Ways are compared with at most this number of channels, which takes a fraction of the time.
-_MAX_TRIAL_CHANNELS = 12
+# Ways are compared with at most this number of channels, so that a trial takes less than 0.3 s.
+_MAX_TRIAL_CHANNELS = 24
+
+# More threads than this may wait for each other.
+_MAX_BUSY_THREADS = 8
 
 # The number of pixels of the map for which the ways are compared.
 _USUAL_MAP_PIXELS = 512**2
@@ -57,7 +60,7 @@ def maps_only(*, save_memory: bool = False) -> Iterator[None]:
     Parameters
     ----------
     save_memory : bool
-        Whether to compute kernels outside the graph, which takes half the memory, even if that is
+        Whether to compute kernels outside the graph, which takes less memory, even if that is
         slower.
 
     Yields
@@ -90,8 +93,9 @@ def is_outside_faster(
 ) -> bool:
     """Return whether a layer computes its kernel outside the graph.
 
-    Outside the blocks of `maps_only`, and with other backends than TensorFlow, the answer is False.
-    If both ways are allowed, they are timed once in each process for each shape of kernels.
+    Outside the blocks of `maps_only`, with other backends than TensorFlow, and with a GPU, the
+    answer is False. If both ways are allowed, they are timed once in each process for each shape of
+    kernels.
 
     Parameters
     ----------
@@ -114,11 +118,19 @@ def is_outside_faster(
         return False
     if way == "scipy":
         return True
+    if _has_gpu():
+        return False
     shape = (*layer.kernel_size, c_in, layer.filters)
     with _lock:
         if shape not in _choices:
             _choices[shape] = _is_scipy_faster(shape, in_graph, steps)
         return _choices[shape]
+
+
+def _has_gpu():
+    import tensorflow
+
+    return bool(tensorflow.config.list_logical_devices("GPU"))
 
 
 def _is_scipy_faster(shape, in_graph, steps):
@@ -129,22 +141,21 @@ def _is_scipy_faster(shape, in_graph, steps):
     kernel = np.random.default_rng(0).standard_normal(shape, np.float32)
     spectrum = kernel_spectrum(kernel)
     outside = _seconds_per_map(
-        lambda images: correlate(images, spectrum), shape, tile_steps(shape[:2])
+        lambda images: correlate(images, spectrum), shape, tile_steps(shape[:2]),
+        has_fixed_part=False,
     )
     # Layers are traced into a graph, but the trial must run at once.
     with tensorflow.init_scope():
         tensor = tensorflow.constant(kernel)
         inside = _seconds_per_map(
-            lambda images: in_graph(tensorflow.constant(images), tensor).numpy(), shape, steps
+            lambda images: in_graph(tensorflow.constant(images), tensor).numpy(),
+            shape, steps, has_fixed_part=True,
         )
     return outside < inside
 
 
-def _seconds_per_map(correlate, shape, steps):
-    """Estimate the time of a correlation for a usual map, from images of one tile and of nine.
-
-    The two sizes separate the time per pixel from the time that the transform of the kernel takes
-    in the graph, which does not depend on the size of the map.
+def _seconds_per_map(correlate, shape, steps, *, has_fixed_part):
+    """Estimate the time of a correlation for a usual map, from images of three by three tiles.
 
     Parameters
     ----------
@@ -154,28 +165,35 @@ def _seconds_per_map(correlate, shape, steps):
         The shape ``(ny, nx, c_in, c_out)`` of the kernel.
     steps : list of int
         The steps ``(y, x)`` from one tile to the next in pixels.
+    has_fixed_part : bool
+        Whether part of the time does not depend on the size of the map, as that of the transform of
+        the kernel. An image of a single tile is then timed as well.
 
     Returns
     -------
     float
         The time in seconds.
     """
-    seconds, pixels = [], []
-    for n_tiles in (1, 3):
-        sides = [n_tiles * step for step in steps]
-        padded = [side + k - 1 for side, k in zip(sides, shape)]
-        images = np.ones((1, *padded, shape[2]), np.float32)
-        pixels.append(sides[0] * sides[1])
-        # The first call also prepares products and transforms of this size.
-        seconds.append(min(_seconds(correlate, images) for _ in range(2)))
-    rate = max(seconds[1] - seconds[0], 0.0) / (pixels[1] - pixels[0])
-    return seconds[0] + rate * (_USUAL_MAP_PIXELS - pixels[0])
+    def seconds(n_tiles, repeats):
+        sides = [n_tiles * step + k - 1 for step, k in zip(steps, shape)]
+        images = np.ones((1, *sides, shape[2]), np.float32)
+        return min(_seconds(correlate, images) for _ in range(repeats))
+
+    n_tiles = _USUAL_MAP_PIXELS / (steps[0] * steps[1])
+    # The first call also prepares products and transforms.
+    nine = seconds(3, repeats=2)
+    if not has_fixed_part:
+        return nine / 9 * n_tiles
+    return nine + max(nine - seconds(1, repeats=1), 0.0) / 8 * (n_tiles - 9)
 
 
 def _seconds(function, *arguments):
-    start = time.perf_counter()
+    # With few threads, the time that all of them spend is in proportion to the time of the call,
+    # and does not depend on other processes, as those of a survey.
+    clock = time.process_time if n_threads() <= _MAX_BUSY_THREADS else time.perf_counter
+    start = clock()
     function(*arguments)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def correlate_outside(
