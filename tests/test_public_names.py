@@ -11,7 +11,7 @@ LISTED = (Path(__file__).parent / "public_names.txt").read_text(encoding="utf-8"
 
 # Annotations and the contract suite are for authors of code, and do not count.
 NOT_COUNTED = ("lensmap.testing.", "lensmap.typing.")
-MOST = 220
+MOST = 221
 
 
 def declared_names():

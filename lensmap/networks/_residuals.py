@@ -56,7 +56,7 @@ class ResidualSpectrum:
         usable = (
             coefficients.shape == shape
             and np.all(np.isfinite(coefficients))
-            and np.shape(self.ranges) == (len(self.channels), 2)
+            and [len(pair) for pair in self.ranges] == [2] * len(self.channels)
             and np.all(np.diff(self.wavenumbers) > 0)
             and self.wavenumbers[0] > 0
         )

@@ -1,5 +1,5 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._calibrate import fit_calibration as fit_calibration
+from ._calibrate import calibrate, fit_calibration as fit_calibration
 from ._examples import SurveyRange, TrainingExamples, training_examples
 from ._field_set import FieldSet
 from ._losses import map_loss
@@ -11,6 +11,7 @@ __all__ = [
     "FieldSet",
     "SurveyRange",
     "TrainingExamples",
+    "calibrate",
     "check_training",
     "map_loss",
     "train",

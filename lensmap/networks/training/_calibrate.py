@@ -3,6 +3,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
@@ -18,12 +19,17 @@ from lensmap.networks._calibration import (
 from lensmap.networks._inputs import INPUTS, GridArrays
 from lensmap.networks._network import Network
 from lensmap.networks._residuals import ResidualSpectrum, mean_variables
+from lensmap.networks.training._examples import SurveyRange, TrainingExamples
+from lensmap.networks.training._field_set import FieldSet
 from lensmap.networks.training._losses import LEVELS
+from lensmap.typing import PathLike, ProgressLike
+from lensmap.utils import ParameterError, track
 
-__all__ = ["fit_calibration"]
+__all__ = ["calibrate", "fit_calibration"]
 
-# The channels on which the factors depend: pixel scale, noise, the strength of the signal on small
-# and on large scales, and the fraction of the neighborhood that has data.
+# The channels on which the factors depend, where the network has them: pixel scale, noise, the
+# strength of the signal on small and on large scales, and the fraction of the neighborhood that has
+# data.
 _CHANNELS = ("log pixel", "log noise", "gain 1.5", "gain 6", "weight 3")
 
 # The fraction of the highest pixels of a map, which are all used.
@@ -38,16 +44,79 @@ _HIGH_WEIGHT = 0.5
 # The range of each variable covers all pixels but this fraction on either side.
 _BEYOND = 0.002
 
-# The channels whose means over the field determine the correlation of errors, and the wavenumbers
-# at which it is measured: the edges of bands, in cycles per pixel.
+# The channels whose means over the field determine the correlation of errors, where the network has
+# them, and the edges of the bands of wavenumbers at which it is measured, in cycles per pixel.
 _FIELD_CHANNELS = ("log pixel", "log noise", "gain 1.5", "gain 6")
 _BAND_EDGES = np.geomspace(0.008, 0.5, 15)
 
-# The strength of the penalty for large coefficients, where the observations do not determine them.
-_RIDGE = 1e-3
+# The smallest width of the range of a variable. If all observations are alike, other observations
+# would be at the end of a narrow range, where the polynomial is not determined.
+_MIN_WIDTH = 0.5
+
+# The penalty for the square of each coefficient but the constant, for few observations. The loss of
+# an observation has a weight of 1.5.
+_RIDGE = 0.5
 
 # The widths over which the kink of the quantile loss is rounded, in turn.
 _ROUNDINGS = (0.3, 0.1, 0.03)
+
+
+def calibrate(
+    network: Network,
+    sets: FieldSet | PathLike | Iterable[FieldSet | PathLike],
+    *,
+    survey: SurveyRange | None = None,
+    seed: int = 0,
+    progress: ProgressLike = None,
+) -> Network:
+    """Calibrate the confidence intervals of a network on fields that its training did not use.
+
+    Each field is observed once by a random survey. The half-widths that the network predicts are
+    multiplied by smooth functions of the pixel scale, the noise, the strength of the signal and the
+    height of the map, such that the intervals contain the truth with 68 and 95 per cent
+    probability. The correlation of the errors between pixels is measured as well, for the
+    uncertainty ``"posterior"`` of `lensmap.CNNReconstructor`. Some hundred fields that cover the
+    domain of the network are needed.
+
+    Parameters
+    ----------
+    network : Network
+        A network that predicts confidence intervals.
+    sets : FieldSet, path-like or iterable
+        Sets of fields, or their folders. All files and source redshifts are used.
+    survey : SurveyRange or None
+        The range of simulated surveys; None for the default `SurveyRange`. Null fields are useless.
+    seed : int
+        The seed of the surveys.
+    progress : None, bool or callable
+        How to show the progress, as for ``lensmap.utils.track``. None shows no progress.
+
+    Returns
+    -------
+    Network
+        The calibrated network, which `save_network` writes to files.
+
+    Raises
+    ------
+    ValueError
+        If the network predicts no intervals, or there are no fields.
+    """
+    if not network.predicts_errors:
+        raise ParameterError(
+            "network", "one that predicts confidence intervals, with three output channels",
+            f"one with {network.model.output_shape[-1]}",
+        )
+    one = isinstance(sets, (FieldSet, str, Path))
+    shares = dict.fromkeys([sets] if one else sets, 1.0)
+    examples = TrainingExamples(shares, network.architecture, survey, seed=seed)
+    indices = [(i, number, redshift) for i, fields in enumerate(examples.sets)
+               for number in range(len(fields)) for redshift in range(fields.n_redshifts)]
+    observations = (
+        examples.observe(*index, np.random.default_rng((examples.seed, *index)))[:3]
+        for index in track(indices, len(indices), progress, "fields")
+    )
+    calibration, residuals, _ = fit_calibration(network, observations)
+    return replace(network, calibration=calibration, residuals=residuals)
 
 
 def fit_calibration(
@@ -85,6 +154,7 @@ def fit_calibration(
     Koenker & Bassett 1978, Econometrica 46, 33 (quantile regression).
     """
     bare = replace(network, calibration=None)
+    channels = _known(network, _CHANNELS)
     samples, spectra = [], []
     for index, one in enumerate(observations):
         sample, spectrum = _sample(bare, index, n_pixels, *one)
@@ -93,19 +163,30 @@ def fit_calibration(
     number, weight, variables, distance = (
         np.concatenate(parts) for parts in zip(*samples, strict=True)
     )
-    ranges = [(float(low), float(high))
-              for low, high in np.quantile(variables, (_BEYOND, 1 - _BEYOND), axis=0).T]
+    ranges = _ranges(*np.quantile(variables, (_BEYOND, 1 - _BEYOND), axis=0))
     design = _design(variables, ranges)
     crossed = np.empty((len(number), len(LEVELS)))
     for half in (0, 1):
         mine = number % 2 == half
         crossed[mine] = design[mine] @ _fit(design[~mine], distance[~mine], weight[~mine]).T
     coefficients = _fit(design, distance, weight)
-    calibration = IntervalCalibration(
-        _CHANNELS, tuple(ranges), tuple(tuple(round(float(c), 5) for c in row)
-                                        for row in coefficients),
-    )
-    return calibration, _fit_residuals(spectra), _coverage(variables, weight, distance, crossed)
+    rounded = tuple(tuple(round(float(c), 5) for c in row) for row in coefficients)
+    calibration = IntervalCalibration(channels, tuple(ranges), rounded)
+    residuals = _fit_residuals(spectra, _known(network, _FIELD_CHANNELS))
+    table = _coverage([*channels, "height"], variables, weight, distance, crossed)
+    return calibration, residuals, table
+
+
+def _ranges(low, high):
+    """Return the ranges of variables as pairs, each widened to a smallest width."""
+    margin = np.maximum(_MIN_WIDTH - (high - low), 0) / 2
+    return [(float(a), float(b)) for a, b in zip(low - margin, high + margin, strict=True)]
+
+
+def _known(network, channels):
+    """Return those of some input channels that a network has."""
+    names = INPUTS[network.architecture.inputs].channels
+    return tuple(name for name in channels if name in names)
 
 
 def _sample(network, number, n_pixels, arrays, truth, is_unmasked):
@@ -128,22 +209,26 @@ def _sample(network, number, n_pixels, arrays, truth, is_unmasked):
     # The mass sheet is not measured.
     error = truth - truth.mean() - kappa
     high = is_unmasked & (kappa >= np.quantile(kappa[is_unmasked], 1 - _HIGH_FRACTION))
-    near = planes[..., kind.channels.index("weight 3")] > _MIN_WEIGHT
-    chosen = rng.choice(np.flatnonzero((is_unmasked | near) & ~high), n_pixels)
+    usable = is_unmasked
+    if "weight 3" in kind.channels:
+        usable = usable | (planes[..., kind.channels.index("weight 3")] > _MIN_WEIGHT)
+    chosen = rng.choice(np.flatnonzero(usable & ~high), n_pixels)
     high = np.flatnonzero(high)
     pixels = np.concatenate([chosen, high])
     weight = np.concatenate([np.full(len(chosen), 1 / len(chosen)),
                              np.full(len(high), _HIGH_WEIGHT / len(high))])
+    height = kappa / widths[..., 0]
     variables = np.stack(calibration_variables(
-        planes.reshape(-1, len(kind.channels))[pixels], kind.channels, _CHANNELS,
-        (kappa / widths[..., 0]).ravel()[pixels],
+        planes.reshape(-1, len(kind.channels))[pixels], kind.channels,
+        _known(network, _CHANNELS), height.ravel()[pixels],
     ), axis=-1)
     with np.errstate(divide="ignore"):
         distance = np.log(np.abs(error).ravel()[pixels, np.newaxis] / widths.reshape(-1, 2)[pixels])
     sample = np.full(len(pixels), number), weight, variables, np.maximum(distance, -10)
     means = mean_variables(planes, kind.channels)
     return sample, (
-        [means[name] for name in _FIELD_CHANNELS], _log_power(error / widths[..., 0])
+        [means[name] for name in _known(network, _FIELD_CHANNELS)],
+        _log_power(error / widths[..., 0]),
     )
 
 
@@ -161,11 +246,10 @@ def _log_power(field):
     return np.log(np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0))
 
 
-def _fit_residuals(spectra):
+def _fit_residuals(spectra, channels):
     """Return the `ResidualSpectrum` that fits the spectra of all observations best."""
     means, powers = (np.array(parts, dtype=float) for parts in zip(*spectra, strict=True))
-    ranges = [(float(low) - 1e-6, float(high) + 1e-6)
-              for low, high in zip(means.min(axis=0), means.max(axis=0), strict=True)]
+    ranges = _ranges(means.min(axis=0), means.max(axis=0))
     design = _design(means, ranges)
     rows = []
     for values in powers.T:
@@ -175,7 +259,7 @@ def _fit_residuals(spectra):
         rows.append(np.linalg.solve(matrix, design[measured].T @ values[measured]))
     centers = np.sqrt(_BAND_EDGES[:-1] * _BAND_EDGES[1:])
     return ResidualSpectrum(
-        _FIELD_CHANNELS, tuple(ranges), tuple(float(f"{k:.5g}") for k in centers),
+        channels, tuple(ranges), tuple(float(f"{k:.5g}") for k in centers),
         tuple(tuple(round(float(c), 5) for c in row) for row in rows),
     )
 
@@ -197,7 +281,7 @@ def _fit(design, distance, weight):
                 beyond = values - design @ coefficients
                 value = level * beyond + rounding * np.logaddexp(0, -beyond / rounding)
                 slope = level - expit(-beyond / rounding)
-                penalty = _RIDGE * weight.sum() * coefficients
+                penalty = _RIDGE * np.r_[0, coefficients[1:]]
                 return (weight @ value + 0.5 * penalty @ coefficients,
                         penalty - design.T @ (weight * slope))
             start = minimize(loss, start, jac=True, method="L-BFGS-B").x
@@ -205,10 +289,10 @@ def _fit(design, distance, weight):
     return np.array(rows)
 
 
-def _coverage(variables, weight, distance, crossed):
+def _coverage(names, variables, weight, distance, crossed):
     """Return a table of the coverage in bins of each variable, before and after calibration."""
     rows = []
-    for name, values in zip([*_CHANNELS, "height"], variables.T, strict=True):
+    for name, values in zip(names, variables.T, strict=True):
         edges = np.unique(np.quantile(values, np.linspace(0, 1, 6)))
         for low, high in zip(edges, edges[1:]):
             inside = (values >= low) & (values <= high)
@@ -217,8 +301,8 @@ def _coverage(variables, weight, distance, crossed):
                 for limit in (0.0, crossed[inside])
             )
             rows.append([name, low, high, *before, *after])
-    names = ["variable", "low", "high", "before_68", "before_95", "after_68", "after_95"]
-    table = Table(rows=rows, names=names)
-    for name in names[1:]:
+    columns = ["variable", "low", "high", "before_68", "before_95", "after_68", "after_95"]
+    table = Table(rows=rows, names=columns)
+    for name in columns[1:]:
         table[name].info.format = ".3f"
     return table
