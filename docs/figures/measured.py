@@ -43,7 +43,9 @@ def by_scale_and_mass():
                         definition="halo", ranking="highest")
         mass = np.sqrt(halos["low"] * halos["high"])
         shown = np.isfinite(mass) & np.isfinite(halos["value"])
-        right.errorbar(mass[shown], halos["value"][shown], halos["error"][shown], capsize=2, **style)
+        right.errorbar(
+            mass[shown], halos["value"][shown], halos["error"][shown], capsize=2, **style
+        )
     left.set(xscale="log", xlabel="multipole $\\ell$", ylabel="correlation with the truth",
              ylim=(0, 1))
     right.set(xscale="log", xlabel="$M_{200c}$ (solar masses)", ylabel="fraction of halos found",
