@@ -29,11 +29,11 @@ PAGES = [
 
 # A dozen commands, seven surveys, or a whole validation. Each command has quick tests of its own in
 # tests/cli.
-SLOW = {"command_line", "recipes", "validation"}
+SLOW = {"command_line", "networks", "recipes", "validation"}
 
 # The catalogs of these pages declare their convention and kind; those of the others stand for
 # catalogs of any origin, which the commands have to declare.
-_DECLARED = ("command_line", "command_records", "peaks", "profiles")
+_DECLARED = ("command_line", "command_records", "networks", "peaks", "profiles")
 
 
 def commands(page):
@@ -56,6 +56,8 @@ def write_catalogs(page):
     center = SkyCoord(36.91, 12.57, unit="deg")
     header = tangent_wcs(center, (1000, 1000), 2 * u.arcsec).to_header()
     fits.writeto("image.fits", np.zeros((1000, 1000), np.uint8), header)
+    if page.stem == "networks":
+        write_network_and_maps()
     if page.stem == "profiles":
         write_positions(center)
         redshift = np.where(np.arange(len(galaxies)) % 4 == 0, 0.25, 1.0)
@@ -77,6 +79,21 @@ def write_catalogs(page):
         ours.write("ours.fits")
         columns = re.search(r"code-block:: toml\n\n((?: {4}.*\n|\n)+)", page.read_text())
         Path("ours.toml").write_text(textwrap.dedent(columns[1]))
+
+
+def write_network_and_maps():
+    """Write a Keras model of the user, and convergence maps of another program."""
+    import keras
+
+    from lensmap.networks import Architecture, Network, save_network
+
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, keras.layers.Conv2D(1, 9, padding="same")(image))
+    save_network(Network(model, Architecture("smoothed", reach=4)), "mine.keras")
+    Path("my_maps").mkdir()
+    rng = np.random.default_rng(1)
+    for i in range(2):
+        np.save(f"my_maps/map_{i}.npy", rng.normal(0, 0.02, (64, 64)))
 
 
 def write_positions(center):

@@ -101,7 +101,8 @@ def test_a_model_is_trained_saved_and_used(fields, tmp_path):
     assert network.architecture == architecture and network.domain.pixel_scale == (1.0, 1.0)
     path = tmp_path / "run" / "weights.keras"
     field = read_field(fields.read(0, 0)[0], pixel_scale=1 * u.arcmin, z_source=1.5)
-    catalog = MockSurvey.preset("cha2025").observe(field, rng=1)
+    survey = MockSurvey.preset("cha2025", density=8 / u.arcmin**2)
+    catalog = survey.observe(field, rng=1)
     kappa = CNNReconstructor(network=path).reconstruct(catalog, field.wcs)
     assert kappa.meta["weights"] == network.card["sha256"] and np.isfinite(kappa.data).all()
     # The file is the start of a new training, with its architecture.
