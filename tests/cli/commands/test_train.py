@@ -90,7 +90,7 @@ def test_a_model_and_maps_of_the_user(own_model, capsys):
     simulate("survey", "-o", "shear.fits", "--shape", "64", "64", "--density", "20")
     words = ["reconstruct", "shear.fits", "-o", "k.fits", "--method", "cnn", "--no-check"]
     assert main([*words, "--network", "run/weights.keras"]) == 0
-    assert main(["verify", "k.fits", "run/weights.keras"]) == 0
+    assert main(["verify", "k.fits", "run/weights.keras", "--inputs", "run"]) == 0
     with open("run/weights.keras", "ab") as file:
         file.write(b"x")
     assert main(["verify", "run/weights.keras"]) == 3
