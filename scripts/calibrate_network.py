@@ -4,11 +4,12 @@
     python scripts/calibrate_network.py FOLDER WEIGHTS -o calibration.json
 
 The half-widths that a network predicts are multiplied by factors that depend smoothly on the pixel
-scale, the noise, the strength of the signal and the height of the map, such that the intervals
-contain the truth with 68 and 95 per cent probability (quantile regression: Koenker & Bassett 1978,
-Econometrica 46, 33). The correlation of the errors between pixels is measured, too. The fields are
-of the series "calibration", which nothing else uses. They are drawn into FOLDER, once for all
-networks, and observed by random surveys of `lensmap.networks.SurveyRange.wide`.
+scale, the noise, the fraction of the neighborhood that has data, and the height of the map, such
+that the intervals contain the truth with 68 and 95 per cent probability (quantile regression:
+Koenker & Bassett 1978, Econometrica 46, 33). The correlation of the errors between pixels is
+measured, too. The fields are of the series "calibration", which nothing else uses. They are drawn
+into FOLDER, once for all networks, and observed by random surveys of
+`lensmap.networks.SurveyRange.wide`.
 """
 
 import argparse
@@ -16,15 +17,13 @@ import dataclasses
 import json
 from pathlib import Path
 
-import numpy as np
 from astropy import units as u
 from network_corners import shape_of
 from train_network import DEEP, SHALLOW, cosmology
 
 from lensmap.networks import FieldSet, SurveyRange, load_network
-from lensmap.networks.training import TrainingExamples, fit_calibration
+from lensmap.networks.training import TrainingExamples, fit_calibration, observations_of
 from lensmap.simulate import HaloModelField
-from lensmap.utils import track
 from lensmap.validation import series_seed
 
 # Pixel scale (arcmin), sources, further parameters.
@@ -62,6 +61,8 @@ def main():
     parser.add_argument("folder", type=Path, help="the folder of the fields")
     parser.add_argument("weights", nargs="?", help="the name of a network, or a file (.h5)")
     parser.add_argument("--files", type=int, default=8, help="files in each set (default 8)")
+    parser.add_argument("--surveys", type=int, default=2,
+                        help="surveys that observe each field (default 2)")
     parser.add_argument("--workers", type=int, help="processes that draw fields (default all)")
     parser.add_argument("-o", "--output", type=Path, help="the calibration (JSON)")
     arguments = parser.parse_args()
@@ -70,12 +71,7 @@ def main():
         return
     network = load_network(arguments.weights)
     examples = TrainingExamples(dict.fromkeys(sets, 1.0), network.architecture, SURVEY, seed=7)
-    indices = [(i, number, z) for i, fields in enumerate(sets) for number in range(len(fields))
-               for z in range(fields.n_redshifts)]
-    observations = (
-        examples.observe(*index, np.random.default_rng((examples.seed, *index)))[:3]
-        for index in track(indices, len(indices), True, "fields")
-    )
+    observations = observations_of(examples, arguments.surveys, True)
     calibration, residuals, table = fit_calibration(network, observations)
     table.pprint_all()
     if arguments.output is not None:

@@ -65,7 +65,7 @@ print(f"R = {calibration.responsivity:.3f}, m = {calibration.m:+.2f}")
 # DES has metacalibration: ellipticities with respect to the image axes (*euclidean*), and the
 # response of each galaxy to shear in four columns. The mean over the catalog is the calibration;
 # the response of a single galaxy is mostly noise. A selection by ``where=`` needs its columns on
-# the sheared images, which give the response of the selection (:doc:`/guide/catalogs`).
+# the sheared images, which give the response of the selection (:doc:`/guide/recipes`).
 
 response = 0.7
 des = Table({
@@ -146,4 +146,4 @@ print(check_convention(wrong, rng=0).suggestions)
 
 # %%
 # ``lensmap check des.fits --columns des_y3`` runs the same test on the command line.
-# :doc:`/guide/catalogs` lists every preset with its columns and references.
+# :doc:`/guide/column_presets` lists every preset with its columns and references.

@@ -85,10 +85,11 @@ class CNNReconstructor(Estimator):
         interval that contains the true convergence with the probability ``confidence``; use
         ``confidence=0.68`` for a one-sigma error. ``"posterior"`` is the total error as well, from
         the scatter of random maps of the error with the correlation between pixels that was
-        measured on simulations. These maps (`realizations`) give the errors of sums over pixels.
-        ``"rotations"`` is the noise: the scatter of maps of randomly rotated galaxies about 0. It
-        is much smaller than the total error if the network has the noise level of the data among
-        its inputs, because such a network removes most of the noise.
+        measured on simulations. The method ``realizations`` yields these maps, which
+        give the errors of sums over pixels. ``"rotations"`` is the noise: the scatter of maps of
+        randomly rotated galaxies about 0. It is much smaller than the total error if the network
+        has the noise level of the data among its inputs, because such a network removes most of the
+        noise.
     confidence : {0.68, 0.95}
         The probability that the interval of the uncertainty ``"network"`` contains the true
         convergence.

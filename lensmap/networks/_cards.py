@@ -65,7 +65,7 @@ def available_networks() -> list[str]:
 def available_editions() -> dict[str, str]:
     """Return the editions of the networks that come with lensmap.
 
-    An edition is a name with a number, such as ``"lensmap-1"``, which stands for the same weights
+    An edition is a name with a number, such as ``"lensmap-2"``, which stands for the same weights
     in every version of lensmap. The name alone stands for the newest edition.
 
     Returns
@@ -110,7 +110,7 @@ def network_files(name: PathLike) -> tuple[Path, Path]:
     Parameters
     ----------
     name : str or path-like
-        One of the names in `available_networks`, an edition such as ``"lensmap-1"``, or the path of
+        One of the names in `available_networks`, an edition such as ``"lensmap-2"``, or the path of
         a weights file (``.h5``), of a Keras model (``.keras``) or of the card of either
         (``.json``).
 
@@ -165,7 +165,7 @@ def read_card(name: PathLike) -> dict:
     Parameters
     ----------
     name : str or path-like
-        One of the names in `available_networks`, an edition such as ``"lensmap-1"``, or the path of
+        One of the names in `available_networks`, an edition such as ``"lensmap-2"``, or the path of
         a weights file (``.h5``), of a Keras model (``.keras``) or of the card of either
         (``.json``).
 

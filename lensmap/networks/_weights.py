@@ -67,7 +67,7 @@ def load_network(name: PathLike) -> Network:
     Parameters
     ----------
     name : str or path-like
-        One of the names in `available_networks`, an edition such as ``"lensmap-1"``, or the path of
+        One of the names in `available_networks`, an edition such as ``"lensmap-2"``, or the path of
         a weights file (``.h5``) or a Keras model (``.keras``) written by `save_network`.
 
     Returns
@@ -303,7 +303,7 @@ def save_network(
         The options of the architecture with which the Keras model was built; None for the default
         options.
     edition : str or None
-        The edition of a network that comes with lensmap, such as ``"lensmap-1"``, for its card.
+        The edition of a network that comes with lensmap, such as ``"lensmap-2"``, for its card.
         None for all other networks.
     overwrite : bool
         Whether to replace existing files.

@@ -89,6 +89,7 @@ _PYTHON_ONLY = {
     "maps/_healpix_map.py": "uncertainty='rotations'",  # of HealpixMap.snr
     "masks/_healpix.py": "frame='",  # of a HEALPix object
     "networks/models/_large_kernel.py": "padding='",  # of a Keras layer
+    "networks/models/_overlap_save.py": "padding='",  # of a Keras layer
     "networks/_network.py": "inputs=0",  # of an Architecture
     "simulate/clusters/_field.py": "cluster=0",  # of a Filament
     "survey/products/_blocks.py": "frame='icrs'",  # of HealpixPixels

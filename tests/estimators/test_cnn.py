@@ -70,7 +70,7 @@ class TestMap:
         card = load_network("lensmap").card
         assert kappa.meta["estimator"] == "CNNReconstructor" and kappa.kappa_b is None
         assert kappa.meta["weights"] == card["sha256"]
-        assert kappa.meta["weights_edition"] == "lensmap-1"
+        assert kappa.meta["weights_edition"] == "lensmap-2"
         assert kappa.meta["parameters"]["network"] == "lensmap"
         assert kappa.meta["uncertainty"] == "total" and kappa.meta["confidence"] == 0.68
 
@@ -244,9 +244,12 @@ class TestDomain:
         with pytest.warns(MapWarning, match="not trained for .* pixels of 1.5 arcmin"):
             CNNReconstructor().reconstruct(grid)
 
-    @pytest.mark.parametrize(("sigma_e", "seen"), [(0.1, "0.11"), (0.45, "0.45")])
-    def test_other_shape_noise(self, sigma_e, seen):
-        grid = MockSurvey(sigma_e=sigma_e).observe_grid(None, MODEL.wcs, rng=1)
+    @pytest.mark.parametrize(
+        ("sigma_e", "sigma_m", "seen"), [(0.1, "hsc", "0.11"), (0.45, 0.4, "0.60")]
+    )
+    def test_other_shape_noise(self, sigma_e, sigma_m, seen):
+        survey = MockSurvey(sigma_e=sigma_e, measurement_error=sigma_m)
+        grid = survey.observe_grid(None, MODEL.wcs, rng=1)
         with pytest.warns(MapWarning, match=f"ellipticities with a dispersion of {seen}"):
             CNNReconstructor().reconstruct(grid)
 
@@ -325,7 +328,7 @@ class TestOwnNetwork:
         ({"network": "none.h5"}, FileNotFoundError, "there is no card 'none.json'"),
         ({"pixel_scale": 0.4}, TypeError, "pixel_scale must be an angle with a unit"),
         ({"confidence": 0.5}, ValueError, "confidence must be one of 0.68, 0.95"),
-        ({"uncertainty": "analytic"}, ValueError, "must be one of None, 'network', 'posterior', 'rot"),
+        ({"uncertainty": "analytic"}, ValueError, "one of None, 'network', 'posterior', 'rot"),
         ({"sigma_e": -1}, ValueError, "sigma_e must be None or a positive number"),
         ({"tile_size": 10}, ValueError, "tile_size must be at least 64"),
     ],

@@ -290,8 +290,8 @@ def test_a_compressed_map_is_the_map(folder):
 
 
 @pytest.mark.parametrize(("edition", "sha256", "expected"), [
-    ("lensmap-1", None, []),
-    ("lensmap-1", "0" * 64, [("network_changed", "wrong")]),
+    ("lensmap-2", None, []),
+    ("lensmap-2", "0" * 64, [("network_changed", "wrong")]),
     ("lensmap-99", None, [("network_missing", "undecided")]),
     (None, "0" * 64, []),
 ])

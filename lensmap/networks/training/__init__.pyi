@@ -1,5 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
-from ._calibrate import calibrate, fit_calibration as fit_calibration
+from ._calibrate import (
+    calibrate,
+    fit_calibration as fit_calibration,
+    observations_of as observations_of,
+)
 from ._examples import SurveyRange, TrainingExamples, training_examples
 from ._field_set import FieldSet
 from ._losses import map_loss

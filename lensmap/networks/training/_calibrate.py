@@ -1,9 +1,9 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """Calibration of the confidence intervals of a network on simulated observations."""
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from astropy.table import Table
@@ -23,14 +23,14 @@ from lensmap.networks.training._examples import SurveyRange, TrainingExamples
 from lensmap.networks.training._field_set import FieldSet
 from lensmap.networks.training._losses import LEVELS
 from lensmap.typing import PathLike, ProgressLike
-from lensmap.utils import ParameterError, track
+from lensmap.utils import ParameterError, check_count, track
 
-__all__ = ["calibrate", "fit_calibration"]
+__all__ = ["calibrate", "fit_calibration", "observations_of"]
 
-# The channels on which the factors depend, where the network has them: pixel scale, noise, the
-# strength of the signal on small and on large scales, and the fraction of the neighborhood that has
-# data.
-_CHANNELS = ("log pixel", "log noise", "gain 1.5", "gain 6", "weight 3")
+# The channels on which the factors depend, where the network has them: pixel scale, noise, and the
+# fraction of the neighborhood that has data. With the gains as well, the coverage varies more with
+# the source redshift: the network has made use of the gains already.
+_CHANNELS = ("log pixel", "log noise", "weight 3")
 
 # The fraction of the highest pixels of a map, which are all used.
 _HIGH_FRACTION = 0.005
@@ -63,29 +63,31 @@ _ROUNDINGS = (0.3, 0.1, 0.03)
 
 def calibrate(
     network: Network,
-    sets: FieldSet | PathLike | Iterable[FieldSet | PathLike],
+    sets: FieldSet | PathLike | Sequence[FieldSet | PathLike],
     *,
     survey: SurveyRange | None = None,
+    n_surveys: int = 1,
     seed: int = 0,
     progress: ProgressLike = None,
 ) -> Network:
     """Calibrate the confidence intervals of a network on fields that its training did not use.
 
-    Each field is observed once by a random survey. The half-widths that the network predicts are
-    multiplied by smooth functions of the pixel scale, the noise, the strength of the signal and the
-    height of the map, such that the intervals contain the truth with 68 and 95 per cent
-    probability. The correlation of the errors between pixels is measured as well, for the
-    uncertainty ``"posterior"`` of `lensmap.CNNReconstructor`. Some hundred fields that cover the
-    domain of the network are needed.
+    The half-widths that the network predicts are multiplied by smooth functions of the pixel scale,
+    the noise, the fraction of the neighborhood that has data, and the height of the map, such that
+    the intervals contain the truth with 68 and 95 per cent probability. The correlation of the
+    errors between pixels is measured as well, for the uncertainty ``"posterior"`` of
+    `lensmap.CNNReconstructor`. Some hundred fields that cover the domain of the network are needed.
 
     Parameters
     ----------
     network : Network
         A network that predicts confidence intervals.
-    sets : FieldSet, path-like or iterable
+    sets : FieldSet, path-like or sequence
         Sets of fields, or their folders. All files and source redshifts are used.
     survey : SurveyRange or None
         The range of simulated surveys; None for the default `SurveyRange`. Null fields are useless.
+    n_surveys : int
+        The number of random surveys that observe each field.
     seed : int
         The seed of the surveys.
     progress : None, bool or callable
@@ -106,17 +108,31 @@ def calibrate(
             "network", "one that predicts confidence intervals, with three output channels",
             f"one with {network.model.output_shape[-1]}",
         )
-    one = isinstance(sets, (FieldSet, str, Path))
-    shares = dict.fromkeys([sets] if one else sets, 1.0)
-    examples = TrainingExamples(shares, network.architecture, survey, seed=seed)
-    indices = [(i, number, redshift) for i, fields in enumerate(examples.sets)
-               for number in range(len(fields)) for redshift in range(fields.n_redshifts)]
-    observations = (
-        examples.observe(*index, np.random.default_rng((examples.seed, *index)))[:3]
-        for index in track(indices, len(indices), progress, "fields")
+    several = [sets] if isinstance(sets, (FieldSet, str, os.PathLike)) else sets
+    shares: dict[FieldSet | PathLike, float] = dict.fromkeys(several, 1.0)
+    examples = TrainingExamples(
+        shares, network.architecture, survey, seed=check_count(seed, "seed")
     )
-    calibration, residuals, _ = fit_calibration(network, observations)
+    check_count(n_surveys, "n_surveys", minimum=1)
+    calibration, residuals, _ = fit_calibration(
+        network, observations_of(examples, n_surveys, progress)
+    )
     return replace(network, calibration=calibration, residuals=residuals)
+
+
+def observations_of(
+    examples: TrainingExamples, n_surveys: int, progress: ProgressLike
+) -> Iterator[tuple[GridArrays, np.ndarray, np.ndarray]]:
+    """Yield observations of all fields of some sets, as for `fit_calibration`."""
+    indices = [
+        (i, number, redshift, survey)
+        for i, fields in enumerate(examples.sets) for number in range(len(fields))
+        for redshift in range(fields.n_redshifts) for survey in range(n_surveys)
+    ]
+    for index in track(indices, len(indices), progress, "fields"):
+        rng = np.random.default_rng((examples.seed, *index))
+        i, number, redshift, _ = index
+        yield examples.observe(i, number, redshift, rng)[:3]
 
 
 def fit_calibration(

@@ -75,7 +75,8 @@ class ModelSource:
                     "one without it", "give the Keras model itself, and {architecture}",
                 )
             _refuse(architecture, "architecture", "an Architecture")
-            return cls(lambda: model.build(**options), architecture=model)
+            build = model.build
+            return cls(lambda: build(**options), architecture=model)
         if isinstance(model, keras.Model):
             _refuse(options, "options", "a Keras model")
             return cls(lambda: copy_model(model), architecture=architecture)

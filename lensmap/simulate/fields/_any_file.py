@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from astropy.io import fits
 
@@ -63,7 +63,7 @@ def read_any_field(
                  "z_source": z_source}
         _refuse(path, given)
         return LensingField.read(path)
-    sizes = {} if width is None else {"width": width}
+    sizes: dict[str, Any] = {} if width is None else {"width": width}
     if defines_pixels(path, z_source, source_plane):
         _refuse(path, {"pixel_scale": pixel_scale})
         if _is_massivenus(path, z_source):

@@ -79,8 +79,8 @@ def test_calibrate_with_a_set_of_fields(fields, n_channels, kind):
         prediction = calibrated.predict(arrays)
         error = np.abs(truth - truth.mean() - prediction.kappa)
         covered.append([np.mean(error < width) for width in prediction.half_widths.values()])
-    # All pixels of a field have similar intervals here. Pixels of high peaks, whose errors are larger,
-    # have a third of the weight.
+    # All pixels of a field have similar intervals here. Pixels of high peaks, whose errors are
+    # larger, have a third of the weight.
     assert np.all(np.mean(covered, axis=0) > [0.62, 0.93])
     assert calibrated.residuals is not None and network.calibration is None
 
