@@ -21,6 +21,7 @@ Standard errors are those of means over fields (a jackknife).
 import argparse
 import multiprocessing
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 from astropy import units as u
@@ -36,6 +37,20 @@ _DENSITIES = (3.0, 130.0)
 _AREA_DEG2, _HIGH = 3.0, 0.005
 _COLUMNS = ("cover_68", "cover_95", "high_68", "high_95", "slope", "offset", "null_offset",
             "r", "rmse")
+
+
+# The goals: column, value, and the distance that is allowed besides two standard errors.
+_GOALS = (
+    ("cover_68", 0.68, 0.03), ("cover_95", 0.95, 0.02), ("high_68", 0.68, 0.03),
+    ("high_95", 0.95, 0.02), ("slope", 1.0, 0.04), ("offset", 0.0, 5e-4),
+    ("null_offset", 0.0, 5e-4),
+)
+_TITLES = {
+    "cover_68": "coverage of the 68 per cent bars", "cover_95": "coverage of the 95 per cent bars",
+    "high_68": "68 per cent bars, highest pixels", "high_95": "95 per cent bars, highest pixels",
+    "slope": "truth over map, highest pixels", "offset": "mean of map minus truth",
+    "null_offset": "mean of null maps",
+}
 
 
 def source_of(text):
@@ -107,20 +122,8 @@ def judge(rows):
     return values, np.sqrt((n - 1) / n * np.sum((without - without.mean(axis=0)) ** 2, axis=0))
 
 
-def main():
-    """Print the table of corners, and whether the goals are met."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    add = parser.add_argument
-    add("network", nargs="?", default="lensmap", help="a name, or a file (.h5)")
-    add("--pixels", type=float, nargs="+", default=[0.2, 0.29, 0.41, 0.7, 1.0], help="arcmin")
-    add("--per-pixel", type=float, nargs="+", default=[1.5, 3.0, 6.0, 12.0], help="galaxies")
-    add("--sources", nargs="+", default=["0.6", "1.0", "2.0", "lsst_y10"])
-    add("-n", "--fields", type=int, default=20,
-        help="fields of a corner; twice as many below 3 galaxies a pixel (default 20)")
-    add("--series", choices=("validation", "tuning"), default="validation")
-    add("--workers", type=int, default=1)
-    add("-o", "--output", help="also write the table to this file")
-    arguments = parser.parse_args()
+def measure(arguments):
+    """Return the table of all corners."""
     table = []
     context = multiprocessing.get_context("spawn")
     with context.Pool(arguments.workers) as pool:
@@ -148,18 +151,67 @@ def main():
                         for name, value, error in zip(_COLUMNS, values, errors, strict=True)
                     ), flush=True)
     names = [name for column in _COLUMNS for name in (column, f"{column}_err")]
-    table = QTable(rows=table, names=["pixel", "per_pixel", "sources", "n_fields", *names])
-    for column, goal, allowed in (("cover_68", 0.68, 0.03), ("cover_95", 0.95, 0.02),
-                                  ("high_68", 0.68, 0.03), ("high_95", 0.95, 0.02),
-                                  ("slope", 1.0, 0.04), ("offset", 0.0, 5e-4),
-                                  ("null_offset", 0.0, 5e-4)):
+    return QTable(rows=table, names=["pixel", "per_pixel", "sources", "n_fields", *names])
+
+
+def judged(table):
+    """Yield the column, its goal, the allowed distance, and whether each corner is within it."""
+    for column, goal, allowed in _GOALS:
         miss = np.abs(table[column] - goal) - 2 * table[f"{column}_err"]
-        print(f"{column}: mean over corners {np.mean(table[column]):.4f}, from "
-              f"{np.min(table[column]):.4f} to {np.max(table[column]):.4f}; "
-              f"{np.sum(miss <= allowed)} of {len(table)} corners within {allowed:g} of {goal:g} "
-              "and two standard errors")
+        yield column, goal, allowed, miss <= allowed
+
+
+def summary(table):
+    """Return a line for each goal."""
+    return [
+        f"{column}: mean over corners {np.mean(table[column]):.4f}, from "
+        f"{np.min(table[column]):.4f} to {np.max(table[column]):.4f}; {np.sum(within)} of "
+        f"{len(table)} corners within {allowed:g} of {goal:g} and two standard errors"
+        for column, goal, allowed, within in judged(table)
+    ]
+
+
+def write_text(table, path):
+    """Write the summary as reStructuredText for the documentation."""
+    rows = [("quantity", "goal", "mean", "lowest", "highest", "corners within the goal")]
+    for column, goal, allowed, within in judged(table):
+        values = table[column]
+        digits = 4 if allowed < 0.01 else 2
+        rows.append((_TITLES[column], f"{goal:g} +- {allowed:g}", *(
+            f"{value:.{digits}f}" for value in (np.mean(values), np.min(values), np.max(values))
+        ), f"{np.sum(within)} of {len(table)}"))
+    lines = [".. list-table::", "   :header-rows: 1", "   :class: network-card", ""]
+    for row in rows:
+        lines += [f"   {'  ' if i else '* '}- {cell}" for i, cell in enumerate(row)]
+    Path(path).write_text("\n".join([*lines, ""]), encoding="utf-8")
+
+
+def main():
+    """Print the table of corners, and whether the goals are met."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("network", nargs="?", default="lensmap", help="a name, or a file (.h5)")
+    add("--pixels", type=float, nargs="+", default=[0.2, 0.29, 0.41, 0.7, 1.0], help="arcmin")
+    add("--per-pixel", type=float, nargs="+", default=[1.5, 3.0, 6.0, 12.0], help="galaxies")
+    add("--sources", nargs="+", default=["0.6", "1.0", "2.0", "lsst_y10"])
+    add("-n", "--fields", type=int, default=20,
+        help="fields of a corner; twice as many below 3 galaxies a pixel (default 20)")
+    add("--series", choices=("validation", "tuning"), default="validation")
+    add("--workers", type=int, default=1)
+    add("-o", "--output", help="also write the table to this file")
+    add("--table", help="read the table from this file instead of measuring it")
+    add("--text", help="also write a summary to this file, as reStructuredText")
+    arguments = parser.parse_args()
+    if arguments.table:
+        table = QTable.read(arguments.table)
+    else:
+        table = measure(arguments)
+    lines = summary(table)
+    print("\n".join(lines))
     if arguments.output:
         table.write(arguments.output, overwrite=True)
+    if arguments.text:
+        write_text(table, arguments.text)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,10 @@ __all__ = [
 # scales. It is that of Cha et al. 2025: 33 galaxies per square arcminute, pixels of 0.41 arcmin.
 _GALAXIES_PER_PIXEL = 5.5
 
+# The fewest galaxies per pixel of pixels that are chosen by default. With fewer, maps are less
+# accurate, even if the network was trained for them.
+_MIN_GALAXIES_PER_PIXEL = 1.5
+
 # The cells in which the density of a catalog is measured.
 _CELL = 2 * u.arcmin
 
@@ -98,8 +102,8 @@ def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None
         The side of a pixel, an angle.
     density : float or None
         The number of galaxies per square arcminute. If the network was trained for more than one
-        pixel scale, the number of galaxies per pixel must be in the range of the training, too.
-        None tests the pixel scale alone.
+        pixel scale, the number of galaxies per pixel must be in the range of the training, too, and
+        at least 1.5 if the network was trained for that. None tests the pixel scale alone.
 
     Returns
     -------
@@ -110,6 +114,8 @@ def scale_in_domain(network: "Network", scale: u.Quantity, density: float | None
     if not low * (1 - SCALE_TOLERANCE) <= arcmin <= high * (1 + SCALE_TOLERANCE):
         return False
     min_number, max_number = network.domain.galaxies_per_pixel
+    if max_number > _MIN_GALAXIES_PER_PIXEL:
+        min_number = max(min_number, _MIN_GALAXIES_PER_PIXEL)
     return density is None or low == high or min_number <= density * arcmin**2 <= max_number
 
 

@@ -4,6 +4,7 @@
 import subprocess
 import sys
 import warnings
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -27,7 +28,8 @@ from lensmap import (
     WienerFilter,
     make_wcs,
 )
-from lensmap.networks import Network, available_networks, load_network
+from lensmap.estimators._network_domain import scale_in_domain
+from lensmap.networks import Domain, Network, available_networks, load_network
 from lensmap.simulate import star_holes
 from lensmap.utils import MapWarning
 
@@ -204,6 +206,17 @@ class TestPixels:
             turn.reconstruct(catalog, MODEL.wcs).data[there]
         )
         assert np.std(difference) < 0.01 * kappa.data.std()
+
+    @pytest.mark.parametrize(
+        ("galaxies", "number", "suits"),
+        [((1.0, 25.0), 1.4, False), ((1.0, 25.0), 1.6, True), ((2.0, 25.0), 1.6, False),
+         ((1.0, 25.0), 26.0, False), ((0.3, 1.2), 1.0, True)],
+    )
+    def test_pixels_with_enough_galaxies(self, galaxies, number, suits):
+        network = SimpleNamespace(domain=Domain((0.2, 1.0), galaxies))
+        scale = 0.5 * u.arcmin
+        assert scale_in_domain(network, scale, number / 0.25) == suits
+        assert scale_in_domain(network, scale)
 
 
 class TestMasked:

@@ -251,7 +251,8 @@ COVERAGE = [
     (name, kind.name)
     for name, cls in ALL.items()
     for kind in cls.uncertainties
-    if kind.name != "network" and cls not in (MaximumEntropy, MCALens, SparseReconstructor)
+    if cls not in (MaximumEntropy, MCALens, SparseReconstructor)
+    and not (issubclass(cls, CNNReconstructor) and kind.meaning == "total")
 ]
 
 
