@@ -118,9 +118,12 @@ def _of_hdf5(path):
     h5py = import_optional("h5py", purpose="HDF5", install="h5py")
     with h5py.File(path) as file:
         text = file.attrs.get("provenance")
-    if text is not None:
-        return json.loads(bytes(text))
-    card = Path(path).with_suffix(".json")  # of the weights of a network
+    return _of_card(path) if text is None else json.loads(bytes(text))
+
+
+def _of_card(path):
+    """Return the record in the card of a network, of which a file holds the weights."""
+    card = Path(path).with_suffix(".json")
     return _of_json(card) if card.is_file() else {}
 
 
@@ -144,6 +147,7 @@ def _of_json(path):
 _READERS = (
     ((".ecsv",), b"# %ECSV", _of_ecsv),
     (HDF5_SUFFIXES, b"\x89HDF", _of_hdf5),
+    ((".keras",), b"PK", _of_card),
     ((".parquet", ".parq"), b"PAR1", _of_parquet),
     ((".vot", ".votable", ".xml"), b"<?xml", _of_votable),
     ((".json",), b"{", _of_json),

@@ -84,7 +84,8 @@ def test_a_model_and_maps_of_the_user(own_model, capsys):
     assert "weights.keras, weights.json" in capsys.readouterr().out
     card = read_card("run/weights.keras")
     assert card["training"]["optimizer"] == "muon" and card["training"]["loss"] == "huber"
-    assert card["pixel_scale"] == pytest.approx([0.46875] * 2, abs=1e-4) and card["inputs"] == "smoothed"
+    assert card["pixel_scale"] == pytest.approx([0.46875] * 2, abs=1e-4)
+    assert card["inputs"] == "smoothed"
     (network,) = validated("r.json")["networks"]
     assert network["name"] == "mine.keras" and network["edition"] is None
     simulate("survey", "-o", "shear.fits", "--shape", "64", "64", "--density", "20")
