@@ -23,10 +23,10 @@ from functools import partial
 import numpy as np
 from astropy import units as u
 from astropy.table import QTable
-from network_corners import shape_of, source_of
+from network_corners import draw_field, source_of
 from scipy.signal import fftconvolve
 
-from lensmap.simulate import HaloModelField, MockSurvey
+from lensmap.simulate import MockSurvey
 from lensmap.validation import series_seed
 
 RADII_ARCMIN = (2.0, 5.0, 10.0)
@@ -49,10 +49,8 @@ def coverage_of_field(name, scale, source, corners, seed):
 
     network = as_network(name)
     rng = np.random.default_rng(seed)
-    side = shape_of(scale)
-    model = HaloModelField(z_source=source, pixel_scale=scale * u.arcmin, shape=(side, side))
-    field = model.draw(rng)
-    truth = (field.kappa.data - field.kappa.data.mean()).astype(np.float32)
+    field, truth = draw_field(scale, source, rng)
+    truth = truth.astype(np.float32)
     result = np.empty((len(corners), len(RADII_ARCMIN), len(_WAYS)))
     for number, n_per_pixel in enumerate(corners):
         survey = MockSurvey(density=n_per_pixel / (scale * u.arcmin) ** 2, sigma_e=0.26)

@@ -66,6 +66,14 @@ def shape_of(scale_arcmin):
     return int(np.ceil(np.sqrt(_AREA_DEG2) * 60 / scale_arcmin / 64)) * 64
 
 
+def draw_field(scale, source, rng):
+    """Return a field of at least 3 square degrees, and its convergence without the mean."""
+    side = shape_of(scale)
+    model = HaloModelField(z_source=source, pixel_scale=scale * u.arcmin, shape=(side, side))
+    field = model.draw(rng)
+    return field, field.kappa.data - field.kappa.data.mean()
+
+
 def sums_of(prediction, truth):
     """Return the sums over a field from which all columns follow."""
     kappa = prediction.kappa.astype(float)
@@ -94,12 +102,7 @@ def observe_field(name, scale, source, corners, seed):
 
     network = as_network(name)
     rng = np.random.default_rng(seed)
-    side = shape_of(scale)
-    model = HaloModelField(
-        z_source=source, pixel_scale=scale * u.arcmin, shape=(side, side)
-    )
-    field = model.draw(rng)
-    truth = field.kappa.data - field.kappa.data.mean()
+    field, truth = draw_field(scale, source, rng)
     result = []
     for n_per_pixel in corners:
         survey = MockSurvey(density=n_per_pixel / (scale * u.arcmin) ** 2, sigma_e=0.26)

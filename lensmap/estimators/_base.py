@@ -490,15 +490,10 @@ class Estimator(Parametrized, ABC):
         kind = self.chosen_uncertainty
         if kind is None or kind.with_map:
             return kappa
-        realizations = track(
-            self._realizations(grid, assignment, state),
-            self.n_realizations,
-            progress,
-            "realizations",
-        )
         masked = mask_of(self, grid, inversion)
+        errors = self._errors_on_map(grid, assignment, target, state, masked, progress)
         error, noise_peaks = summarize_noise(
-            (target.to_user(list(planes), masked)[0] for planes in realizations),
+            (planes for planes, _ in errors),
             self.n_realizations,
             kappa.mask,
             with_peaks=(
@@ -569,11 +564,20 @@ class Estimator(Parametrized, ABC):
         self.check(grid)
         state = self.prepare(grid, self.fit(self.measure(grid)))
         masked = mask_of(self, grid, self.invert(grid, state))
-        planes = self._realizations(grid, assignment, state)
-        for realization in track(planes, self.n_realizations, progress, "realizations"):
-            errors, mask = target.to_user(list(realization), masked)
+        for errors, mask in self._errors_on_map(
+            grid, assignment, target, state, masked, progress
+        ):
             for error in errors:
                 yield np.where(mask, np.nan, error)
+
+    def _errors_on_map(self, grid, assignment, target, state, masked, progress):
+        """Yield the arrays of each realization, and the mask, on the pixels of the map.
+
+        ``masked`` is the mask on the pixels of the inversion.
+        """
+        realizations = self._realizations(grid, assignment, state)
+        for planes in track(realizations, self.n_realizations, progress, "realizations"):
+            yield target.to_user(list(planes), masked)
 
     def _realizations(
         self, grid: ShearGrid, assignment: PixelAssignment | None, state: Any

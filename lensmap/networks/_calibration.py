@@ -1,8 +1,8 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`IntervalCalibration`: factors that make the confidence intervals of a network hold."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -49,7 +49,7 @@ class IntervalCalibration:
     """
 
     channels: tuple[str, ...]
-    ranges: tuple[tuple[float, float], ...]
+    ranges: tuple[tuple[float, ...], ...]
     coefficients: tuple[tuple[float, ...], ...]
 
     def __post_init__(self) -> None:
@@ -102,8 +102,7 @@ class IntervalCalibration:
 
     def to_card(self) -> dict[str, Any]:
         """Return the attributes as stored in the card of a network, keyed by name."""
-        return {"channels": list(self.channels), "ranges": [list(r) for r in self.ranges],
-                "coefficients": [list(row) for row in self.coefficients]}
+        return asdict(self)
 
     @classmethod
     def from_card(cls, entry: Mapping[str, Any]) -> "IntervalCalibration":
@@ -125,12 +124,16 @@ class IntervalCalibration:
             If the entry lacks an attribute, or an attribute is invalid.
         """
         try:
-            pairs = [(float(low), float(high)) for low, high in entry["ranges"]]
-            rows = [tuple(float(value) for value in row) for row in entry["coefficients"]]
             channels = tuple(str(name) for name in entry["channels"])
+            ranges, rows = as_rows(entry["ranges"]), as_rows(entry["coefficients"])
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"the calibration of the card is damaged ({error})") from error
-        return cls(channels, tuple(pairs), tuple(rows))
+        return cls(channels, ranges, rows)
+
+
+def as_rows(rows: Iterable[Iterable[Any]]) -> tuple[tuple[float, ...], ...]:
+    """Return rows of numbers as tuples, from the lists in a card."""
+    return tuple(tuple(float(value) for value in row) for row in rows)
 
 
 def terms(n_variables: int) -> list[tuple[int, ...]]:
@@ -147,7 +150,7 @@ def calibration_variables(
 
 
 def scaled_variables(
-    variables: Sequence[np.ndarray], ranges: Sequence[tuple[float, float]]
+    variables: Sequence[np.ndarray], ranges: Sequence[tuple[float, ...]]
 ) -> list[np.ndarray]:
     """Return the variables limited to their ranges, which are mapped to -1 to 1."""
     return [

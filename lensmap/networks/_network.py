@@ -41,8 +41,8 @@ class Prediction:
         The half-widths of the confidence intervals around ``kappa``, ``(ny, nx)``, keyed by the
         confidence level (0.68, 0.95). Empty if the network predicts no intervals.
     means : dict
-        The mean over the field of each input channel, by its name. The correlation of errors
-        between pixels depends on them.
+        The means over the field, by name, of the input channels on which the correlation of errors
+        between pixels depends. Empty if the network does not know this correlation.
     """
 
     kappa: np.ndarray
@@ -185,7 +185,9 @@ class Network:
             # The 95 per cent interval contains the 68 per cent interval.
             np.maximum(widths[..., 1], widths[..., 0], out=widths[..., 1])
         half_widths = dict(zip(LEVELS, np.moveaxis(widths, -1, 0), strict=True))
-        return Prediction(kappa, half_widths, mean_variables(planes, self._kind.channels))
+        channels = () if self.residuals is None else self.residuals.channels
+        means = mean_variables(planes, self._kind.channels, channels)
+        return Prediction(kappa, half_widths, means)
 
     def draw_error(self, prediction: Prediction, rng: np.random.Generator) -> np.ndarray:
         """Draw a random map of the error of a prediction, with its correlation between pixels.

@@ -1,14 +1,15 @@
 # Licensed under a 3-clause BSD style license - see LICENSE.rst
 """`ResidualSpectrum`: the correlation between pixels of the errors of a network's maps."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import scipy.fft
 
-from lensmap.networks._calibration import scaled_variables, terms
+from lensmap.networks._calibration import as_rows, scaled_variables, terms
 from lensmap.utils import ParameterError
 
 __all__ = ["ResidualSpectrum", "mean_variables"]
@@ -46,7 +47,7 @@ class ResidualSpectrum:
     """
 
     channels: tuple[str, ...]
-    ranges: tuple[tuple[float, float], ...]
+    ranges: tuple[tuple[float, ...], ...]
     wavenumbers: tuple[float, ...]
     coefficients: tuple[tuple[float, ...], ...]
 
@@ -109,24 +110,14 @@ class ResidualSpectrum:
             The field, float32, ``(ny, nx)``.
         """
         ny, nx = (scipy.fft.next_fast_len(n + _PAD_PIXELS, real=True) for n in shape)
-        wavenumber = np.hypot(np.fft.fftfreq(ny)[:, np.newaxis], np.fft.rfftfreq(nx))
-        amplitude = np.sqrt(self.power(wavenumber, means)).astype(np.float32)
-        amplitude[0, 0] = 0
+        amplitude, scatter = _amplitude(self, ny, nx, tuple(means[name] for name in self.channels))
         white = rng.standard_normal((ny, nx), dtype=np.float32)
         field = scipy.fft.irfft2(amplitude * scipy.fft.rfft2(white), (ny, nx))
-        # The columns of rfft2 other than the first and, for even nx, the last count twice.
-        counts = np.full(nx // 2 + 1, 2.0)
-        counts[[0] if nx % 2 else [0, -1]] = 1.0
-        variance = float(np.sum(np.square(amplitude, dtype=float) * counts)) / (ny * nx)
-        return field[: shape[0], : shape[1]] / np.float32(np.sqrt(variance))
+        return field[: shape[0], : shape[1]] / scatter
 
     def to_card(self) -> dict[str, Any]:
         """Return the attributes as stored in the card of a network, keyed by name."""
-        return {
-            "channels": list(self.channels), "ranges": [list(pair) for pair in self.ranges],
-            "wavenumbers": list(self.wavenumbers),
-            "coefficients": [list(row) for row in self.coefficients],
-        }
+        return asdict(self)
 
     @classmethod
     def from_card(cls, entry: Mapping[str, Any]) -> "ResidualSpectrum":
@@ -150,9 +141,9 @@ class ResidualSpectrum:
         try:
             return cls(
                 tuple(str(name) for name in entry["channels"]),
-                tuple((float(low), float(high)) for low, high in entry["ranges"]),
+                as_rows(entry["ranges"]),
                 tuple(float(value) for value in entry["wavenumbers"]),
-                tuple(tuple(float(value) for value in row) for row in entry["coefficients"]),
+                as_rows(entry["coefficients"]),
             )
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise ValueError(
@@ -160,7 +151,28 @@ class ResidualSpectrum:
             ) from error
 
 
-def mean_variables(planes: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
-    """Return the mean over a field of each input channel, by its name."""
-    means = planes.mean(axis=(0, 1), dtype=float)
-    return {name: float(mean) for name, mean in zip(names, means, strict=True)}
+@lru_cache(maxsize=1)  # all realizations of the error of a map share it
+def _amplitude(
+    spectrum: ResidualSpectrum, ny: int, nx: int, means: tuple[float, ...]
+) -> tuple[np.ndarray, np.float32]:
+    """Return the amplitude of each mode of ``rfft2``, and the scatter of a field that has it."""
+    wavenumber = np.hypot(np.fft.fftfreq(ny)[:, np.newaxis], np.fft.rfftfreq(nx))
+    power = spectrum.power(wavenumber, dict(zip(spectrum.channels, means, strict=True)))
+    amplitude = np.sqrt(power).astype(np.float32)
+    amplitude[0, 0] = 0
+    # The columns of rfft2 other than the first and, for even nx, the last count twice.
+    counts = np.full(nx // 2 + 1, 2.0)
+    counts[[0] if nx % 2 else [0, -1]] = 1.0
+    variance = float(np.sum(np.square(amplitude, dtype=float) * counts)) / (ny * nx)
+    return amplitude, np.float32(np.sqrt(variance))
+
+
+def mean_variables(
+    planes: np.ndarray, names: Sequence[str], channels: Sequence[str]
+) -> dict[str, float]:
+    """Return the means over a field of some input channels, by their names.
+
+    ``planes`` are all channels, ``(ny, nx, n_channels)``, and ``names`` their names.
+    """
+    return {name: float(planes[..., list(names).index(name)].mean(dtype=float))
+            for name in channels}

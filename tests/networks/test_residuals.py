@@ -96,7 +96,7 @@ def test_the_measured_correlation_is_that_of_the_errors(network):
             yield replace(_arrays(rng), pixel_scale=scale), truth, np.ones(truth.shape, bool)
 
     _, residuals, _ = fit_calibration(network, observations())
-    means = network.predict(_arrays(rng)).means
+    means = replace(network, residuals=residuals).predict(_arrays(rng)).means
     draws = [residuals.draw((96, 96), means, rng) for _ in range(30)]
     exact = [SPECTRUM.draw((96, 96), {"log pixel": 0.0}, rng) for _ in range(30)]
     for distance in (1, 3):

@@ -241,11 +241,8 @@ def _sample(network, number, n_pixels, arrays, truth, is_unmasked):
     with np.errstate(divide="ignore"):
         distance = np.log(np.abs(error).ravel()[pixels, np.newaxis] / widths.reshape(-1, 2)[pixels])
     sample = np.full(len(pixels), number), weight, variables, np.maximum(distance, -10)
-    means = mean_variables(planes, kind.channels)
-    return sample, (
-        [means[name] for name in _known(network, _FIELD_CHANNELS)],
-        _log_power(error / widths[..., 0]),
-    )
+    means = mean_variables(planes, kind.channels, _known(network, _FIELD_CHANNELS))
+    return sample, (list(means.values()), _log_power(error / widths[..., 0]))
 
 
 def _log_power(field):
